@@ -1,0 +1,2 @@
+# Sources of other rooms that the monitor program is made of, too.
+MONITOR_SHARED =

@@ -1,0 +1,87 @@
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/error.h"
+#include "util/mem.h"
+
+static int error_vset(
+	struct error **err, enum error_kind kind, int errnum, const char *fmt, va_list ap)
+{
+	int saved = errno;
+	struct error *e;
+	char *text = NULL;
+
+	assert(err && !*err);
+	e = xcalloc(1, sizeof(*e));
+	e->kind = kind;
+	e->errnum = errnum;
+	text = xvasprintf(fmt, ap);
+	if (errnum) {
+		e->message = xasprintf("%s: %s", text, strerror(errnum));
+		free(text);
+	} else {
+		e->message = text;
+	}
+	*err = e;
+	errno = saved;
+	return -1;
+}
+
+int error_set(struct error **err, enum error_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_vset(err, kind, 0, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int error_errno(struct error **err, int errnum, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_vset(err, ERR_SYSTEM, errnum, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int error_wrap(struct error **err, const char *fmt, ...)
+{
+	int saved = errno;
+	char *context, *whole;
+	va_list ap;
+
+	assert(err && *err);
+	va_start(ap, fmt);
+	context = xvasprintf(fmt, ap);
+	va_end(ap);
+	whole = xasprintf("%s: %s", context, (*err)->message);
+	free(context);
+	free((*err)->message);
+	(*err)->message = whole;
+	errno = saved;
+	return -1;
+}
+
+void error_free(struct error *err)
+{
+	if (!err)
+		return;
+	free(err->message);
+	free(err);
+}
+
+int error_move(struct error **to, struct error **from)
+{
+	assert(to && !*to && from && *from);
+	*to = *from;
+	*from = NULL;
+	return -1;
+}

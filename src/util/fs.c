@@ -1,0 +1,363 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/str.h"
+#include "util/strbuf.h"
+
+static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+		.mode = (flags & (O_CREAT | __O_TMPFILE)) ? mode & 07777 : 0,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	/* EAGAIN: a rename or mount raced with "..", openat2(2); bounded so that an attacker who
+	 * keeps renaming gets an error, not a hang. */
+	for (int attempt = 0; attempt < 128; attempt++) {
+		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	return (int)fd;
+}
+
+int open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(dir_fd, path, flags, mode, RESOLVE_BENEATH);
+}
+
+int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(root_fd, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+ssize_t read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int read_fd_limited(int fd, size_t limit, char **ret, size_t *ret_len, struct error **err)
+{
+	cleanup_free char *buf = NULL;
+	size_t len = 0, capacity;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "stat");
+	/* procfs and pipes say 0: start small and grow. One byte more shows end of file. */
+	capacity = S_ISREG(st.st_mode) && st.st_size > 0
+		? MIN((size_t)st.st_size, limit) + 1
+		: MIN((size_t)4096, limit + 1);
+	buf = xmalloc(capacity + 1);
+	for (;;) {
+		ssize_t n = read_full(fd, buf + len, capacity - len);
+
+		if (n < 0)
+			return error_errno(err, errno, "read");
+		len += (size_t)n;
+		if (len > limit)
+			return error_set(err, ERR_INVALID, "larger than %zu bytes", limit);
+		if (len < capacity)
+			break;
+		capacity = MIN(capacity * 2, limit + 1);
+		buf = xreallocarray(buf, capacity + 1, 1);
+	}
+	buf[len] = '\0';
+	*ret = steal_ptr(&buf);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int read_file_limited(int dir_fd, const char *name, size_t limit, char **ret, size_t *ret_len,
+	struct error **err)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	/* O_NONBLOCK: a FIFO put in our way must not hang us. */
+	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOT_FOUND, "'%s' does not exist", name);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERR_INVALID, "'%s' is not a regular file", name);
+	if (read_fd_limited(fd, limit, ret, ret_len, err) < 0)
+		return error_wrap(err, "'%s'", name);
+	return 0;
+}
+
+int write_file_atomic(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
+	unsigned int flags, struct error **err)
+{
+	cleanup_close int fd = -1;
+	char random[17], tmp[64];
+
+	random_hex(random, 16);
+	snprintf(tmp, sizeof(tmp), ".tmp-%s", random);
+	fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return error_errno(err, errno, "create '%s'", name);
+	if (write_all(fd, data, len) < 0 || ((flags & WRITE_SYNC) && fdatasync(fd) < 0)) {
+		error_errno(err, errno, "write '%s'", name);
+		goto undo;
+	}
+	if (flags & WRITE_EXCLUSIVE) {
+		if (renameat2(dir_fd, tmp, dir_fd, name, RENAME_NOREPLACE) < 0) {
+			if (errno == EEXIST)
+				error_set(err, ERR_CONFLICT, "'%s' exists already", name);
+			else
+				error_errno(err, errno, "create '%s'", name);
+			goto undo;
+		}
+	} else if (renameat(dir_fd, tmp, dir_fd, name) < 0) {
+		error_errno(err, errno, "rename to '%s'", name);
+		goto undo;
+	}
+	return 0;
+undo:
+	(void)unlinkat(dir_fd, tmp, 0); /* the error to report is the first one */
+	return -1;
+}
+
+int mkdir_p(const char *path, mode_t mode, struct error **err)
+{
+	cleanup_free char *copy = xstrdup(path);
+
+	for (char *p = copy + 1;; p++) {
+		char saved = *p;
+
+		if (saved != '/' && saved != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
+			/* An existing parent may also answer EROFS or EACCES. */
+			int why = errno;
+			struct stat st;
+
+			if (stat(copy, &st) < 0 || !S_ISDIR(st.st_mode))
+				return error_errno(err, why, "create directory '%s'", copy);
+		}
+		*p = saved;
+		if (!saved)
+			return 0;
+	}
+}
+
+int open_dir(int dir_fd, const char *name, mode_t mode, struct error **err)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir_fd, name, flags);
+
+	if (fd < 0 && errno == ENOENT && mode) {
+		if (mkdirat(dir_fd, name, mode) < 0 && errno != EEXIST)
+			return error_errno(err, errno, "create directory '%s'", name);
+		fd = openat(dir_fd, name, flags);
+	}
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOT_FOUND, "directory '%s' does not exist", name);
+	if (fd < 0)
+		return error_errno(err, errno, "open directory '%s'", name);
+	return fd;
+}
+
+/* Empties and removes the directory NAME; depth is bounded by the descriptor limit, beyond which
+ * openat fails and the error is reported. */
+static int remove_tree_inner(int parent_fd, const char *name, dev_t dev, struct error **err)
+{
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *entry;
+	struct stat st;
+
+	dir = dir_open_at(parent_fd, name);
+	if (!dir && errno == EACCES) {
+		/* overlay leaves a work directory without any permission */
+		(void)fchmodat(parent_fd, name, 0700, 0); /* the second open tells */
+		dir = dir_open_at(parent_fd, name);
+	}
+	if (!dir || fstat(dirfd(dir), &st) < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	if (st.st_dev != dev)
+		return error_set(err, ERR_CONFLICT, "'%s' is a mount point", name);
+	while ((errno = 0, entry = dir_next(dir))) {
+		bool retried = false;
+
+again:
+		if (entry->d_type != DT_DIR && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+			continue;
+		if (entry->d_type != DT_DIR && errno != EISDIR && errno != EPERM) {
+			if (errno == ENOENT)
+				continue;
+			if (errno == EACCES && !retried && fchmod(dirfd(dir), 0700) == 0) {
+				retried = true;
+				goto again;
+			}
+			return error_errno(err, errno, "remove '%s'", entry->d_name);
+		}
+		if (remove_tree_inner(dirfd(dir), entry->d_name, dev, err) < 0)
+			return -1;
+	}
+	if (errno)
+		return error_errno(err, errno, "read '%s'", name);
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove directory '%s'", name);
+	return 0;
+}
+
+int remove_tree(int dir_fd, const char *name, struct error **err)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return error_errno(err, errno, "stat '%s'", name);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+			return error_errno(err, errno, "remove '%s'", name);
+		return 0;
+	}
+	return remove_tree_inner(dir_fd, name, st.st_dev, err);
+}
+
+const char *fd_path(int fd, char *out)
+{
+	snprintf(out, 32, "/proc/self/fd/%d", fd);
+	return out;
+}
+
+char *path_join(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	return xasprintf("%s%s%s", a, len && a[len - 1] == '/' ? "" : "/", b);
+}
+
+bool path_has_dotdot(const char *path)
+{
+	for (const char *p = path; *p;) {
+		size_t len = strcspn(p, "/");
+
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		p += len;
+		p += strspn(p, "/");
+	}
+	return false;
+}
+
+char *path_clean(const char *path)
+{
+	bool absolute = path[0] == '/';
+	struct strbuf out = STRBUF_INIT;
+	size_t base; /* what ".." may not remove */
+
+	if (absolute)
+		strbuf_addch(&out, '/');
+	base = out.len;
+	for (const char *p = path; *p;) {
+		size_t len;
+
+		p += strspn(p, "/");
+		len = strcspn(p, "/");
+		if (len == 0 || (len == 1 && p[0] == '.')) {
+			p += len;
+			continue;
+		}
+		if (len == 2 && p[0] == '.' && p[1] == '.') {
+			p += len;
+			if (out.len > base) {
+				while (out.len > base && out.data[out.len - 1] != '/')
+					out.len--;
+				if (out.len > base)
+					out.len--;
+				out.data[out.len] = '\0';
+				continue;
+			}
+			if (absolute)
+				continue;
+			if (out.len)
+				strbuf_addch(&out, '/');
+			strbuf_addstr(&out, "..");
+			base = out.len;
+			continue;
+		}
+		if (out.len && out.data[out.len - 1] != '/')
+			strbuf_addch(&out, '/');
+		strbuf_add(&out, p, len);
+		p += len;
+	}
+	if (!out.len)
+		strbuf_addch(&out, '.');
+	return strbuf_detach(&out);
+}
+
+const char *path_basename(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+struct dirent *dir_next(DIR *dir)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return entry;
+	return NULL;
+}
+
+DIR *dir_open_at(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir;
+
+	if (fd < 0)
+		return NULL;
+	dir = fdopendir(fd);
+	if (!dir)
+		close_keep_errno(fd);
+	return dir;
+}
