@@ -1,0 +1,47 @@
+#pragma once
+
+#include "cmd/options.h"
+#include "storage/store.h"
+#include "util/error.h"
+#include "util/strbuf.h"
+
+/* What every command gets: global options, the store opened on first use, buffered stdout. */
+struct command_context {
+	const char *program; /* "pod", or "docker" when called so */
+	const char *root, *runroot, *storage_driver, *log_level; /* global options; NULL default */
+	struct store *store; /* NULL until command_store() */
+	struct strbuf out;   /* flushed by main; command_flush() earlier */
+};
+
+struct command {
+	const char *name;
+	const char *summary;
+	const char *description; /* longer, for help and man page; NULL: the summary */
+	const char *operands;	 /* "CONTAINER [CONTAINER...]" */
+	const char *examples;	 /* lines, for help and man page */
+	int min_operands, max_operands; /* max -1: unbounded */
+	bool stop_at_operand;	 /* run, create, exec: what follows the first operand is not ours */
+	enum complete_kind complete;
+	const struct option_spec *options;
+	int exit_status[ERR_KIND_COUNT]; /* 0: 125 */
+	/* Returns the exit status (0..255), or -1 with err. NULL for a group of commands. */
+	int (*run)(struct command_context *ctx, int argc, char **argv, struct error **err);
+	const struct command *const *subcommands; /* NULL-terminated; NULL none */
+	bool hidden;
+};
+
+/* The top of the tree (cmd/commands.c): every command file's `const struct command command_x` is named
+ * there, once under its short form ("ps") and again in its group ("container ls"). */
+extern const struct command command_root;
+
+/** command_store() - the store, opened once. */
+int command_store(struct command_context *ctx, struct store **ret, struct error **err);
+void command_print(struct command_context *ctx, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/** command_flush() - write what is buffered; a closed pipe ends the program quietly. */
+int command_flush(struct command_context *ctx, struct error **err);
+/** command_report() - for commands over several objects: print "Error: ..." at once and return the
+ * exit status to end with (the first failure's, from the command's table). */
+int command_report(const struct command *command, const struct error *one, int status);
+/** command_help() - podman's layout. */
+void command_help(struct command_context *ctx, const struct command *command, const char *path);

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/error.h"
+
+/* Id maps: which host ids a user namespace's ids are (user_namespaces(7)). */
+
+struct id_range {
+	uint32_t container_id, host_id, count;
+};
+
+#define ID_RANGES_MAX 340 /* lines the kernel takes since 4.15 */
+
+struct id_maps {
+	struct id_range *uids, *gids;
+	size_t uid_count, gid_count;
+};
+
+void id_maps_clear(struct id_maps *maps);
+
+/**
+ * id_maps_default() - the base map of the calling user: 0 is the user, 1.. its subordinate ranges
+ * from /etc/subuid and /etc/subgid in file order (podman's default)
+ * Parsed directly; getsubids(1) is asked once where nsswitch.conf names another source.
+ * @err: ERR_NOT_FOUND: no range for the user; the message names file, user and the remedy
+ */
+int id_maps_default(struct id_maps *ret, struct error **err);
+
+/** id_maps_hash() - 16 lower-case hex digits and NUL that name this map (for socket names). */
+void id_maps_hash(const struct id_maps *maps, char out[17]);
+
+/** id_maps_write_text() - the kernel's uid_map text of RANGES; owned. */
+char *id_ranges_text(const struct id_range *ranges, size_t count);
+
+/** id_to_host() - host id of a container id, UINT32_MAX when unmapped. */
+uint32_t id_to_host(const struct id_range *ranges, size_t count, uint32_t id);

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "rootless/idmap.h"
+#include "util/error.h"
+
+/*
+ * The user's base user namespace. No process keeps it: running monitors hold a descriptor and hand
+ * it out; else one is made (newuidmap and newgidmap in parallel, 2 to 3 ms) and lives as long as
+ * somebody holds the descriptor.
+ */
+
+/** userns_needed() - false when we hold CAP_SYS_ADMIN over our own namespaces (real root, or root of a
+ * user namespace with its own ranges): then containers start without another user namespace. Probed
+ * from the effective capabilities and /proc/self/uid_map, never from uid 0. */
+bool userns_needed(void);
+
+/* Acquiring overlaps with other work: begin early, finish when the descriptor is needed. */
+struct userns_request;
+
+/**
+ * userns_begin() - start getting the base user namespace
+ * @runtime_dir_fd: directory with monitors' "userns-<hash>..." sockets, -1: none to ask
+ * Asks running monitors first (done at once then); else clones the child and starts the map helpers.
+ * @err: ERR_NOT_FOUND (no subordinate ids; newuidmap missing), ERR_UNSUPPORTED (kernel refuses; the
+ *       message names the sysctl or AppArmor rule), ERR_SYSTEM
+ */
+int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err);
+/** userns_finish() - wait for the helpers; returns the namespace's descriptor (owned), frees REQ. */
+int userns_finish(struct userns_request *req, struct error **err);
+/** userns_cancel() - as finish, result thrown away. NULL is fine. */
+void userns_cancel(struct userns_request *req);
+
+/** userns_get() - begin and finish in one. */
+int userns_get(int runtime_dir_fd, struct error **err);
+
+/**
+ * userns_enter() - join USERNS_FD (this process, single-threaded) and become its root: setns,
+ * setresgid(0), setresuid(0), setgroups none. Also unshares a mount namespace when WITH_MOUNTS
+ * (propagation slave). Sets PR_SET_DUMPABLE 0.
+ */
+int userns_enter(int userns_fd, bool with_mounts, struct error **err);
+
+/** userns_run() - run FN in a child inside USERNS_FD (-1: in place of the namespace, just a child)
+ * and wait; FN's error travels back. FN returns 0 or -1 with err. */
+int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err), void *data,
+	struct error **err);

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+/*
+ * The process stage: the last thing before execve, the same for a container's init (in pod) and for
+ * an exec session (in the monitor program, another C library, no heap worth the name). Everything
+ * it needs is in a plan: one flat, position-independent block that can be handed over in a memfd.
+ *
+ * process.c is compiled into both programs: it uses async-signal-safe calls and its own stack only,
+ * no struct error, no util/ code that allocates.
+ */
+
+#define PROCESS_PLAN_MAGIC   0x6e6c7031u
+#define PROCESS_PLAN_MAX     (4u << 20) /* bytes; argv and env above that cannot be execve'd anyway */
+#define PROCESS_GROUPS_MAX   256
+#define PROCESS_RLIMITS_MAX  32
+
+struct process_rlimit {
+	uint32_t resource, pad;
+	uint64_t soft, hard;
+};
+
+/* Offsets are bytes from the start of the block; 0 is "none". Strings end in NUL. The block is
+ * checked by process_plan_check() before use: sender and receiver may be different versions, and
+ * the receiver trusts nothing. */
+struct process_plan {
+	uint32_t magic, version; /* version 1 */
+	uint32_t size;		 /* of the whole block */
+	uint32_t flags;		 /* enum process_plan_flags */
+	uint32_t uid, gid;
+	uint32_t umask;
+	int32_t oom_score_adj;
+	uint32_t user;		/* offset: "name[:group]" to look up in the root; 0: numeric above */
+	uint32_t cwd;		/* offset */
+	uint32_t args, arg_count; /* args: offset of arg_count uint32_t string offsets */
+	uint32_t env, env_count;
+	uint32_t groups, group_count;	      /* offset of uint32_t gids */
+	uint32_t group_names, group_name_count; /* offsets of names to look up */
+	uint32_t rlimits, rlimit_count;	      /* struct process_rlimit */
+	uint32_t seccomp, seccomp_count;      /* struct sock_filter instructions, 8-byte aligned */
+	uint32_t apparmor, selinux;	      /* offsets of labels */
+	uint64_t capabilities[5];	      /* enum capability_set order */
+	uint16_t console_height, console_width;
+	uint32_t reserved;
+};
+
+enum process_plan_flags {
+	PROCESS_NO_NEW_PRIVILEGES = 1,
+	PROCESS_OOM_SCORE_ADJ = 2,
+	PROCESS_TERMINAL = 4,
+	PROCESS_CAPS_FOR_USER = 8, /* keep effective/permitted/ambient for a non-root user */
+	PROCESS_PDEATHSIG = 16,	   /* SIGKILL when the parent dies; set after the last id change */
+	PROCESS_CREATE_CWD = 32,   /* mkdir the working directory when absent (run, not exec) */
+};
+
+/* Where a start failed; travels as data (style: fixed-size struct on a close-on-exec pipe). */
+enum process_step {
+	PROCESS_STEP_NONE,
+	PROCESS_STEP_SETUP, /* before the process stage: mounts, namespaces; text says which */
+	PROCESS_STEP_PLAN,
+	PROCESS_STEP_USER,
+	PROCESS_STEP_RLIMIT,
+	PROCESS_STEP_OOM,
+	PROCESS_STEP_GROUPS,
+	PROCESS_STEP_IDS,
+	PROCESS_STEP_CAPABILITIES,
+	PROCESS_STEP_CWD,
+	PROCESS_STEP_SECCOMP,
+	PROCESS_STEP_LABEL,
+	PROCESS_STEP_TERMINAL,
+	PROCESS_STEP_EXEC_LOOKUP,  /* not found in PATH: exit 127 */
+	PROCESS_STEP_EXEC,	   /* execve: ENOENT of the file itself 127, else 126 */
+	PROCESS_STEP_EXEC_INTERPRETER, /* the file is there, its interpreter or loader is not: 126 */
+	PROCESS_STEP_ENTER,	   /* exec: joining the namespaces */
+};
+
+struct process_failure {
+	uint32_t step;
+	int32_t errnum;
+	uint32_t error_kind; /* enum error_kind, valid for PROCESS_STEP_SETUP */
+	uint32_t pad;
+	char text[240]; /* NUL-terminated object of the failure: path, user name ...; may be cut */
+};
+
+/** process_failure_to_error() - the message people see, from both programs' failures. Returns -1.
+ * (process_error.c; pod only) */
+int process_failure_to_error(const struct process_failure *failure, struct error **err);
+
+/**
+ * process_plan_check() - is BLOCK of LEN bytes a plan all of whose offsets and strings lie within?
+ */
+bool process_plan_check(const void *block, size_t len);
+
+/**
+ * process_exec() - become the planned process
+ * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
+ * root held, signals blocked as inherited. Applies, in this order: rlimits, OOM score, user look-up,
+ * umask, groups, bounding set, ids, capabilities, PDEATHSIG, cwd (as the user), no_new_privs and
+ * seccomp (before or after the capability drop as NO_NEW_PRIVS demands), default signals, close of
+ * all descriptors from FIRST_FD_TO_CLOSE on (FAILURE_FD is close-on-exec), execve.
+ * @failure_fd: gets one struct process_failure on failure
+ * Does not return.
+ */
+__attribute__((noreturn)) void process_exec(
+	const struct process_plan *plan, int first_fd_to_close, int failure_fd);

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "storage/store.h"
+#include "util/error.h"
+
+/*
+ * layers/<diff_id hex>/{diff/, layer.json}: unpacked once, shared, immutable. A layer is made in
+ * tmp/layer-<hex>.<random>/ (locked by its maker), synced, and renamed in: present means whole.
+ */
+
+struct layer_record {
+	char *diff_id;	   /* sha256:<hex> of the uncompressed tar */
+	char *blob_digest; /* sha256:<hex> of the compressed blob it came from; NULL unknown */
+	uint64_t blob_size_bytes, tar_size_bytes, file_count;
+};
+void layer_record_clear(struct layer_record *record);
+
+bool layer_exists(struct store *store, const char *diff_id);
+int layer_read(struct store *store, const char *diff_id, struct layer_record *ret,
+	struct error **err);
+
+/* A layer being made; owned: layer_writer_free() removes what was not committed (inside USERNS_FD). */
+struct layer_writer {
+	char *name;  /* of the entry below tmp/ */
+	int dir_fd;  /* tmp/<name> */
+	int diff_fd; /* tmp/<name>/diff, to unpack into */
+	int lock_fd;
+};
+int layer_begin(struct store *store, const char *diff_id, struct layer_writer **ret,
+	struct error **err);
+/** layer_commit() - write layer.json and rename; the caller has synced (one store_sync per set).
+ * A layer that appeared meanwhile is success, ours is dropped. */
+int layer_commit(struct store *store, struct layer_writer *writer, const struct layer_record *record,
+	struct error **err);
+void layer_writer_free(struct store *store, struct layer_writer *writer, int userns_fd);
