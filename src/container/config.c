@@ -1,0 +1,185 @@
+#include "config.h"
+
+#include "container/config.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define RECORD_VERSION 1
+#define STRV_MAX       65536
+
+enum field_type { FIELD_STRING, FIELD_STRV, FIELD_BOOL, FIELD_UINT32, FIELD_UINT64 };
+
+struct field {
+	const char *name;
+	enum field_type type;
+	size_t offset;
+};
+
+#define FIELD_TYPE(member)                                                                         \
+	_Generic(&((struct container_config *)0)->member, char ** : FIELD_STRING,                  \
+		char *** : FIELD_STRV, bool * : FIELD_BOOL, uint32_t * : FIELD_UINT32,             \
+		uint64_t * : FIELD_UINT64)
+#define FIELD(json_name, member)                                                                   \
+	{                                                                                          \
+		json_name, FIELD_TYPE(member), offsetof(struct container_config, member)           \
+	}
+
+/* The record's members, read and written by the one table. */
+static const struct field fields[] = {
+	FIELD("id", id),
+	FIELD("name", name),
+	FIELD("created", created_ns),
+	FIELD("imageName", image_name),
+	FIELD("image", image_id),
+	FIELD("diffIds", diff_ids),
+	FIELD("rootfs", rootfs),
+	FIELD("storageDriver", storage_driver),
+	FIELD("readOnly", read_only),
+	FIELD("args", args),
+	FIELD("entrypoint", entrypoint),
+	FIELD("command", command),
+	FIELD("env", env),
+	FIELD("workingDir", working_dir),
+	FIELD("user", user),
+	FIELD("groups", groups),
+	FIELD("terminal", terminal),
+	FIELD("stdinOpen", stdin_open),
+	FIELD("init", init),
+	FIELD("privileged", privileged),
+	FIELD("capAdd", cap_add),
+	FIELD("capDrop", cap_drop),
+	FIELD("securityOpts", security_opts),
+	FIELD("ulimits", ulimits),
+	FIELD("devices", devices),
+	FIELD("stopSignal", stop_signal),
+	FIELD("stopTimeout", stop_timeout_s),
+	FIELD("pidMode", pid_mode),
+	FIELD("ipcMode", ipc_mode),
+	FIELD("utsMode", uts_mode),
+	FIELD("usernsMode", userns_mode),
+	FIELD("hostname", hostname),
+	FIELD("shmSize", shm_size_bytes),
+	FIELD("networkMode", network_mode),
+	FIELD("ports", ports),
+	FIELD("dnsServers", dns_servers),
+	FIELD("dnsSearches", dns_searches),
+	FIELD("dnsOptions", dns_options),
+	FIELD("addHosts", add_hosts),
+	FIELD("mounts", mounts),
+	FIELD("anonymousVolumes", anonymous_volumes),
+	FIELD("labels", labels),
+	FIELD("annotations", annotations),
+	FIELD("logDriver", log_driver),
+	FIELD("logOptions", log_options),
+	FIELD("platform", platform),
+	FIELD("conmonPidFile", conmon_pidfile),
+	FIELD("cidFile", cid_file),
+	FIELD("pidFile", pid_file),
+	FIELD("remove", remove),
+	FIELD("createCommand", create_command),
+};
+
+static void *field_at(const struct container_config *config, const struct field *field)
+{
+	return (char *)config + field->offset;
+}
+
+void container_config_free(struct container_config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		void *p = field_at(config, &fields[i]);
+
+		if (fields[i].type == FIELD_STRING)
+			free(*(char **)p);
+		else if (fields[i].type == FIELD_STRV)
+			strv_free(*(char ***)p);
+	}
+	free(config);
+}
+
+char *container_config_write(const struct container_config *config)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&out, 0);
+
+	json_write_object_begin(&w);
+	json_put_int(&w, "version", RECORD_VERSION);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct field *field = &fields[i];
+		const void *p = field_at(config, field);
+
+		switch (field->type) {
+		case FIELD_STRING:
+			if (*(char *const *)p)
+				json_put_string(&w, field->name, *(char *const *)p);
+			break;
+		case FIELD_STRV:
+			if (*(char **const *)p)
+				json_put_strv(&w, field->name, *(char **const *)p);
+			break;
+		case FIELD_BOOL:
+			if (*(const bool *)p)
+				json_put_bool(&w, field->name, true);
+			break;
+		case FIELD_UINT32:
+			json_put_uint(&w, field->name, *(const uint32_t *)p);
+			break;
+		case FIELD_UINT64:
+			json_put_uint(&w, field->name, *(const uint64_t *)p);
+			break;
+		}
+	}
+	json_write_object_end(&w);
+	return strbuf_detach(&out);
+}
+
+int container_config_parse(const char *text, size_t len, const char *name,
+	struct container_config **ret, struct error **err)
+{
+	cleanup_container_config struct container_config *config = NULL;
+	cleanup_json struct json_document *doc = NULL;
+	struct json root, version;
+	uint64_t number;
+
+	if (json_parse(text, len, name, &doc, &root, err) < 0 ||
+		json_require(&root, "version", &version, err) < 0 ||
+		json_uint64(&version, UINT32_MAX, &number, err) < 0)
+		return -1;
+	if (number > RECORD_VERSION)
+		return error_set(err, ERR_UNSUPPORTED,
+			"%s was written by a newer version of pod (record version %u)", name,
+			(unsigned int)number);
+	config = xcalloc(1, sizeof(*config));
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct field *field = &fields[i];
+		void *p = field_at(config, field);
+		int status = 0;
+
+		switch (field->type) {
+		case FIELD_STRING:
+			status = json_opt_dup(&root, field->name, p, err);
+			break;
+		case FIELD_STRV:
+			status = json_opt_strv(&root, field->name, STRV_MAX, p, err);
+			break;
+		case FIELD_BOOL:
+			status = json_opt_bool(&root, field->name, p, err);
+			break;
+		case FIELD_UINT32:
+			status = json_opt_uint32(&root, field->name, p, err);
+			break;
+		case FIELD_UINT64:
+			status = json_opt_uint64(&root, field->name, UINT64_MAX, p, err);
+			break;
+		}
+		if (status < 0)
+			return -1;
+	}
+	if (!config->id || !hex_is_valid(config->id, 64) || !config->name)
+		return error_set(err, ERR_INVALID, "%s: id or name is missing", name);
+	*ret = steal_ptr(&config);
+	return 0;
+}

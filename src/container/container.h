@@ -1,0 +1,150 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "container/config.h"
+#include "storage/store.h"
+#include "util/error.h"
+
+/*
+ * A container's record and state. What is true is in containers/<id>/:
+ *
+ *   container.json  as created             lock  held (OFD) by whoever runs or changes it
+ *   settings.json   newer name             run.json  the last start: boot, pids, start time
+ *   exit            the last end; counts only when its startedAt is run.json's
+ *
+ * State follows from these: no run.json: created. A matching exit: exited. Else lock held: running;
+ * lock free: the monitor was killed or the host restarted: exited with 137, or, where init is alive
+ * all the same, running without a supervisor. Readers take no lock.
+ */
+
+enum container_state {
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_UNSUPERVISED, /* init runs, its monitor does not */
+	CONTAINER_EXITED,
+};
+
+/* settings.json, run.json and exit, as far as they exist. */
+struct container_status {
+	enum container_state state;
+	char boot_id[37];
+	pid_t init_pid, monitor_pid;
+	uint64_t init_start_ticks, monitor_start_ticks; /* /proc/PID/stat */
+	uint64_t started_ns, finished_ns;		/* CLOCK_REALTIME; 0 never */
+	int exit_code;					/* 0..255, of the last end */
+	bool oom_killed;
+	bool ending; /* exit is recorded, but the lock is still held: late unmounting */
+	char **ports; /* as published by this start, docker's -p syntax; NULL none */
+};
+
+struct container {
+	struct container_config *config; /* config->name: the current name, settings.json applied */
+	struct container_status status;
+	int dir_fd; /* containers/<id> */
+};
+
+void container_free(struct container *container);
+static inline void container_freep(struct container **container)
+{
+	container_free(*container);
+}
+#define cleanup_container __attribute__((cleanup(container_freep)))
+
+const char *container_state_name(enum container_state state); /* "created" "running" "exited" */
+static inline bool container_is_running(const struct container *container)
+{
+	return container->status.state == CONTAINER_RUNNING ||
+		container->status.state == CONTAINER_UNSUPERVISED;
+}
+
+/** container_name_check() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. @err: ERR_INVALID in podman's words */
+int container_name_check(const char *name, struct error **err);
+
+/**
+ * container_find() - by name, full id, or unique id prefix
+ * @err: ERR_NOT_FOUND "no container with name or ID \"x\" found: no such container",
+ *       ERR_CONFLICT when the prefix is ambiguous
+ */
+int container_find(struct store *store, const char *name, struct container **ret, struct error **err);
+/** container_find_id() - the id only: cheaper, the record is not read. OUT: 65 bytes. */
+int container_find_id(struct store *store, const char *name, char out[65], struct error **err);
+/** container_latest() - the most recently created one; ERR_NOT_FOUND when there is none. */
+int container_latest(struct store *store, struct container **ret, struct error **err);
+/** container_load() - record and state of ID (64 hex digits). */
+int container_load(struct store *store, const char *id, struct container **ret, struct error **err);
+/** container_list() - all, oldest first; what vanishes or is broken meanwhile is left out (a broken
+ * record with a warning). Free each and the array. */
+int container_list(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err);
+void container_list_free(struct container **containers, size_t count);
+/** container_refresh() - read the state again. */
+int container_refresh(struct container *container, struct error **err);
+
+/**
+ * container_create() - commit a new record
+ * @config: taken: complete but for id and (when NULL) name, which are filled in
+ * @ret:    the container, and
+ * @ret_lock_fd: its lock, held
+ * @err: ERR_CONFLICT when the name is in use (podman's words), ERR_INVALID, ERR_SYSTEM
+ */
+int container_create(struct store *store, struct container_config *config, struct container **ret,
+	int *ret_lock_fd, struct error **err);
+
+/* What the command that starts a container wants of it. */
+struct container_start_options {
+	bool attach;	   /* a client connection is wanted */
+	bool lossless;	   /* the client is a foreground run */
+	int lock_fd;	   /* already held by the caller (taken over); -1: taken here */
+	struct userns_request *userns; /* begun early by the caller (taken); NULL */
+	unsigned int preserve_fds;
+};
+
+/**
+ * container_start() - run the container
+ * Waits for late unmounting of an earlier run.
+ * @ret_client_fd: connection to the monitor when opts->attach, else -1
+ * @err: ERR_CONFLICT when it is running; ERR_NO_SUCH_COMMAND, ERR_CANNOT_INVOKE from execve; others
+ */
+int container_start(struct store *store, struct container *container,
+	const struct container_start_options *opts, int *ret_client_fd, struct error **err);
+
+/** container_connect() - to a running container's monitor. @err: ERR_CONFLICT not running,
+ * ERR_NOT_FOUND: the socket is gone (runtime directory lost) */
+int container_connect(struct store *store, struct container *container, struct error **err);
+
+/** container_signal() - to init. @err: ERR_CONFLICT "can only kill running containers..." */
+int container_signal(struct store *store, struct container *container, int signal, struct error **err);
+
+/** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last mount
+ * is gone. @ret_exit may be NULL. Returns at once when it is not running. */
+int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
+	struct error **err);
+
+/** container_stop() - its stop signal, SIGKILL after TIMEOUT_S seconds; fine when not running. */
+int container_stop(struct store *store, struct container *container, uint32_t timeout_s,
+	struct error **err);
+
+struct container_remove_options {
+	bool force;	/* stop it first */
+	bool volumes;	/* anonymous volumes too */
+	uint32_t timeout_s;
+};
+/** container_remove() - @err: ERR_CONFLICT when running and not force */
+int container_remove(struct store *store, struct container *container,
+	const struct container_remove_options *opts, struct error **err);
+
+int container_rename(struct store *store, struct container *container, const char *name,
+	struct error **err);
+
+/** container_lock() - take the container's lock; WAIT for a late unmount or a change under way.
+ * @err: ERR_CONFLICT when it is running (or, without WAIT, locked) */
+int container_lock(struct container *container, bool wait, struct error **err);
+
+/** container_uses_image(), container_uses_volume() - for rmi, volume rm: the first one that does;
+ * *ret_id NULL when none; owned. */
+int container_uses_image(struct store *store, const char *image_id, char **ret_id, struct error **err);
+int container_uses_volume(struct store *store, const char *volume, char **ret_id, struct error **err);
