@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "container/config.h"
+#include "container/container_config.h"
 #include "storage/store.h"
 #include "util/error.h"
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "container/config.h"
+#include "container/container_config.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
