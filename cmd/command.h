@@ -9,30 +9,47 @@
 struct command_context {
 	const char *program; /* "pod", or "docker" when called so */
 	const char *root, *runroot, *storage_driver, *log_level; /* global options; NULL default */
-	struct store *store; /* NULL until command_store() */
-	struct strbuf out;   /* flushed by main; command_flush() earlier */
+	struct store *store;                                     /* NULL until command_store() */
+	struct strbuf out; /* flushed by main; command_flush() earlier */
 };
 
 struct command {
 	const char *name;
 	const char *summary;
-	const char *description; /* longer, for help and man page; NULL: the summary */
-	const char *operands;	 /* "CONTAINER [CONTAINER...]" */
-	const char *examples;	 /* lines, for help and man page */
+	const char *description;        /* longer, for help and man page; NULL: the summary */
+	const char *operands;           /* "CONTAINER [CONTAINER...]" */
+	const char *examples;           /* lines, for help and man page */
 	int min_operands, max_operands; /* max -1: unbounded */
-	bool stop_at_operand;	 /* run, create, exec: what follows the first operand is not ours */
+	bool stop_at_operand; /* run, create, exec: what follows the first operand is not ours */
 	enum complete_kind complete;
 	const struct option_spec *options;
 	int exit_status[ERR_KIND_COUNT]; /* 0: 125 */
 	/* Returns the exit status (0..255), or -1 with err. NULL for a group of commands. */
 	int (*run)(struct command_context *ctx, int argc, char **argv, struct error **err);
-	const struct command *const *subcommands; /* NULL-terminated; NULL none */
-	bool hidden;
+	const struct command_entry *subcommands; /* name NULL ends; NULL: not a group */
 };
 
-/* The top of the tree (cmd/commands.c): every command file's `const struct command command_x` is named
- * there, once under its short form ("ps") and again in its group ("container ls"). */
+/* How a command is called within a group. One command may have several: "ps", "container ls". */
+struct command_entry {
+	const char *name;
+	const struct command *command; /* NULL: docker or podman have it, this version does not */
+	const char *instead;           /* for those: what to do meanwhile; NULL nothing */
+	bool hidden; /* works, is not listed in help (second spellings, internals) */
+};
+
+/* The top of the tree (cmd/commands.c): every command file's `const struct command command_x` is
+ * named there, once under its short form ("ps") and again in its group ("container ls"). */
 extern const struct command command_root;
+
+/** command_find() - the entry NAME of GROUP, NULL when there is none. */
+const struct command_entry *command_find(const struct command *group, const char *name);
+
+/* Options that every command takes, before and after its name. */
+struct global_options {
+	const char *root, *runroot, *storage_driver, *log_level;
+	bool version;
+};
+extern const struct option_spec global_options[];
 
 /** command_store() - the store, opened once. */
 int command_store(struct command_context *ctx, struct store **ret, struct error **err);
@@ -43,5 +60,11 @@ int command_flush(struct command_context *ctx, struct error **err);
 /** command_report() - for commands over several objects: print "Error: ..." at once and return the
  * exit status to end with (the first failure's, from the command's table). */
 int command_report(const struct command *command, const struct error *one, int status);
-/** command_help() - podman's layout. */
+/** command_exit_status() - what ERROR means for COMMAND (NULL: before any command was known): its
+ * table's entry, else 126 and 127 for the contained command's, else 125. */
+int command_exit_status(const struct command *command, const struct error *e);
+/** command_print_error() - "Error: ..." on stderr; with command_report() and main the only place.
+ */
+void command_print_error(const struct error *e);
+/** command_help() - podman's layout. PATH is how the command was called: "pod container rm". */
 void command_help(struct command_context *ctx, const struct command *command, const char *path);

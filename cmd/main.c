@@ -1,6 +1,163 @@
 #include "config.h"
 
-int main(void)
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "util/fs.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/*
+ * Command line to command: global options, the walk down the command tree, --help at every level;
+ * and the one place that prints errors and picks the exit status.
+ */
+
+static const char *const log_levels[] = {
+	"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic", NULL};
+
+const struct option_spec global_options[] = {
+	OPTION_STRING("log-level", 0, struct global_options, log_level, "string",
+		"log messages above specified level (trace, debug, info, warn, warning, error, "
+		"fatal, panic)",
+		.default_text = "\"warn\"", .words = log_levels),
+	OPTION_STRING("root", 0, struct global_options, root, "string",
+		"path to the root directory in which data, including images, is stored",
+		.complete = COMPLETE_DIRECTORY),
+	OPTION_STRING("runroot", 0, struct global_options, runroot, "string",
+		"path to the runtime directory with the sockets of running containers",
+		.complete = COMPLETE_DIRECTORY),
+	OPTION_STRING("storage-driver", 0, struct global_options, storage_driver, "string",
+		"select which storage driver is used (overlay, fuse-overlayfs, vfs)"),
+	OPTION_BOOL("version", 'v', struct global_options, version, "version for pod"),
+	OPTION_END,
+};
+
+/* A descriptor 0, 1 or 2 that the caller closed would be given to the next file we open, and what
+ * is printed would then go there. */
+static void occupy_standard_descriptors(void)
 {
-	return 0;
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(125); /* without even /dev/null nothing can be said anywhere */
+}
+
+static void apply_log_level(const char *level)
+{
+	if (!level || str_equal(level, "warn") || str_equal(level, "warning") ||
+		str_equal(level, "info"))
+		log_set_level(LOG_LEVEL_WARNING);
+	else if (str_equal(level, "debug") || str_equal(level, "trace"))
+		log_set_level(LOG_LEVEL_DEBUG);
+	else
+		log_set_level(LOG_LEVEL_ERROR);
+}
+
+static void apply_globals(struct command_context *ctx, const struct global_options *globals)
+{
+	ctx->root = globals->root;
+	ctx->runroot = globals->runroot;
+	ctx->storage_driver = globals->storage_driver;
+	ctx->log_level = globals->log_level;
+	apply_log_level(globals->log_level);
+}
+
+static int run_leaf(struct command_context *ctx, const struct command *command, const char *path,
+	int argc, char **argv, struct global_options *globals, struct error **err)
+{
+	cleanup_free char *name = xstrdup(path);
+	bool help;
+
+	argv[0] = name;
+	if (options_take_global(command, global_options, globals, &argc, argv, &help, err) < 0)
+		return -1;
+	if (help) {
+		command_help(ctx, command, path);
+		return 0;
+	}
+	apply_globals(ctx, globals);
+	return command->run(ctx, argc, argv, err);
+}
+
+/* Down the tree. *ret_command and PATH tell how far the walk came, for the error message. */
+static int dispatch(struct command_context *ctx, int argc, char **argv, struct strbuf *path,
+	const struct command **ret_command, struct error **err)
+{
+	struct global_options globals = {0};
+	const struct command *command = &command_root;
+	int i = 1;
+
+	strbuf_addstr(path, ctx->program);
+	for (;;) {
+		const struct command_entry *entry;
+
+		*ret_command = command;
+		if (command->run)
+			return run_leaf(ctx, command, strbuf_str(path), argc - i + 1, argv + i - 1,
+				&globals, err);
+		while (i < argc && argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0) {
+			if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+				command_help(ctx, command, strbuf_str(path));
+				return 0;
+			}
+			if (options_take(global_options, argc, argv, &i, &globals, err) < 0)
+				return -1;
+			if (globals.version) {
+				command_print(
+					ctx, "%s version %s\n", ctx->program, PACKAGE_VERSION);
+				return 0;
+			}
+		}
+		if (i < argc && strcmp(argv[i], "--") == 0)
+			i++;
+		if (i == argc) {
+			command_help(ctx, command, strbuf_str(path));
+			return error_set(
+				err, ERR_USAGE, "missing command '%s COMMAND'", strbuf_str(path));
+		}
+		entry = command_find(command, argv[i]);
+		if (!entry)
+			return error_set(err, ERR_USAGE, "unrecognized command `%s %s`",
+				strbuf_str(path), argv[i]);
+		if (!entry->command)
+			return error_set(err, ERR_UNSUPPORTED,
+				"'%s %s' is not available in this version%s%s", strbuf_str(path),
+				argv[i], entry->instead ? "; " : "",
+				entry->instead ? entry->instead : "");
+		command = entry->command;
+		strbuf_addf(path, " %s", argv[i]);
+		i++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_error struct error *error = NULL, *flush_error = NULL;
+	cleanup_strbuf struct strbuf path = STRBUF_INIT;
+	struct command_context ctx = {.program = "pod"};
+	const struct command *command = &command_root;
+	int status;
+
+	occupy_standard_descriptors();
+	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))
+		ctx.program = "docker";
+	status = dispatch(&ctx, argc, argv, &path, &command, &error);
+	if (command_flush(&ctx, &flush_error) < 0 && status == 0) {
+		command_print_error(flush_error);
+		status = 125;
+	}
+	if (status < 0) {
+		status = command_exit_status(command, error);
+		command_print_error(error);
+		if (error->kind == ERR_USAGE)
+			fprintf(stderr,
+				command->run ? "See '%s --help'\n"
+					     : "Try '%s --help' for more information\n",
+				strbuf_str(&path));
+	}
+	strbuf_clear(&ctx.out);
+	return status;
 }

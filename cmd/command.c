@@ -1,0 +1,66 @@
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "util/fs.h"
+#include "util/mem.h"
+
+const struct command_entry *command_find(const struct command *group, const char *name)
+{
+	for (const struct command_entry *e = group->subcommands; e && e->name; e++)
+		if (strcmp(e->name, name) == 0)
+			return e;
+	return NULL;
+}
+
+void command_print(struct command_context *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vaddf(&ctx->out, fmt, ap);
+	va_end(ap);
+}
+
+int command_flush(struct command_context *ctx, struct error **err)
+{
+	size_t len = ctx->out.len;
+
+	if (!len)
+		return 0;
+	ctx->out.len = 0;
+	if (write_all(STDOUT_FILENO, ctx->out.data, len) == 0)
+		return 0;
+	/* The reader has seen enough; this is what SIGPIPE's default action looks like to a shell.
+	 */
+	if (errno == EPIPE)
+		_exit(128 + SIGPIPE);
+	return error_errno(err, errno, "write to standard output");
+}
+
+int command_exit_status(const struct command *command, const struct error *e)
+{
+	int status = command ? command->exit_status[e->kind] : 0;
+
+	if (status)
+		return status;
+	if (e->kind == ERR_CANNOT_INVOKE)
+		return 126;
+	return e->kind == ERR_NO_SUCH_COMMAND ? 127 : 125;
+}
+
+void command_print_error(const struct error *e)
+{
+	fprintf(stderr, "Error: %s\n", e->message);
+}
+
+int command_report(const struct command *command, const struct error *one, int status)
+{
+	command_print_error(one);
+	return status ? status : command_exit_status(command, one);
+}

@@ -1,0 +1,214 @@
+#include "config.h"
+
+#include "cmd/command.h"
+#include "cmd/help.h"
+
+/*
+ * The command tree. To add a command: write cmd/x.c with `const struct command command_x`, and in
+ * the same commit declare it here and replace its line in every group that has it (a line with
+ * .instead, or without a command, is one that does not exist yet). Each group is sorted by name.
+ *
+ * Lines: {"name", &command_x}                  the command
+ *        {"name", &command_x, .hidden = true}  works, is not listed
+ *        {"name", .instead = "..."}            docker or podman have it, this version does not
+ */
+
+static const struct command_entry container_commands[] = {
+	{"attach"},
+	{"checkpoint"},
+	{"cleanup", .instead = "a stopped container holds no mounts here"},
+	{"clone"},
+	{"commit"},
+	{"cp"},
+	{"create"},
+	{"diff"},
+	{"exec"},
+	{"exists"},
+	{"export"},
+	{"init"},
+	{"inspect"},
+	{"kill"},
+	{"list"},
+	{"logs"},
+	{"ls"},
+	{"mount"},
+	{"pause"},
+	{"port"},
+	{"prune"},
+	{"ps"},
+	{"rename"},
+	{"restart"},
+	{"restore"},
+	{"rm"},
+	{"run"},
+	{"runlabel"},
+	{"start"},
+	{"stats"},
+	{"stop"},
+	{"top"},
+	{"unmount"},
+	{"unpause"},
+	{"update"},
+	{"wait"},
+	{NULL},
+};
+
+static const struct command_entry image_commands[] = {
+	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
+	{"diff"},
+	{"exists"},
+	{"history"},
+	{"import"},
+	{"inspect"},
+	{"list"},
+	{"load"},
+	{"ls"},
+	{"mount"},
+	{"prune"},
+	{"pull"},
+	{"push", .instead = "write an archive with 'pod save' and push that"},
+	{"rm"},
+	{"save"},
+	{"scp"},
+	{"search"},
+	{"sign"},
+	{"tag"},
+	{"tree"},
+	{"trust"},
+	{"unmount"},
+	{"untag", .instead = "use 'pod rmi NAME:TAG'"},
+	{NULL},
+};
+
+static const struct command_entry volume_commands[] = {
+	{"create"},
+	{"exists"},
+	{"export"},
+	{"import"},
+	{"inspect"},
+	{"list"},
+	{"ls"},
+	{"mount"},
+	{"prune"},
+	{"reload"},
+	{"rm"},
+	{"unmount"},
+	{NULL},
+};
+
+static const struct command_entry system_commands[] = {
+	{"connection"},
+	{"df"},
+	{"info"},
+	{"migrate"},
+	{"prune"},
+	{"renumber"},
+	{"reset"},
+	{"service", .instead = "there is no daemon and no API socket"},
+	{NULL},
+};
+
+static const struct command command_container = {
+	.name = "container",
+	.summary = "manage containers",
+	.subcommands = container_commands,
+};
+
+static const struct command command_image = {
+	.name = "image",
+	.summary = "manage images",
+	.subcommands = image_commands,
+};
+
+static const struct command command_volume = {
+	.name = "volume",
+	.summary = "manage volumes",
+	.description = "volumes are created in and can be shared between containers",
+	.subcommands = volume_commands,
+};
+
+static const struct command command_system = {
+	.name = "system",
+	.summary = "manage pod",
+	.subcommands = system_commands,
+};
+
+static const struct command_entry root_commands[] = {
+	{"attach"},
+	{"auto-update"},
+	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
+	{"builder"},
+	{"buildx", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
+	{"commit"},
+	{"compose", .instead = "start each service with 'pod run'"},
+	{"container", &command_container},
+	{"context", .instead = "there is no daemon; 'pod --root' chooses another store"},
+	{"cp"},
+	{"create"},
+	{"diff"},
+	{"events"},
+	{"exec"},
+	{"export"},
+	{"generate"},
+	{"healthcheck"},
+	{"help", &command_help_words},
+	{"history"},
+	{"image", &command_image},
+	{"images"},
+	{"import"},
+	{"info"},
+	{"init"},
+	{"inspect"},
+	{"kill"},
+	{"kube"},
+	{"load"},
+	{"login"},
+	{"logout"},
+	{"logs"},
+	{"machine", .instead = "containers run on this host's own kernel"},
+	{"manifest"},
+	{"mount", .instead = "use 'pod cp' to reach a container's files"},
+	{"network", .instead = "use --network slirp4netns, host, none or container:NAME"},
+	{"node"},
+	{"pause"},
+	{"play"},
+	{"plugin"},
+	{"pod", .instead = "share namespaces with --network, --pid and --ipc container:NAME"},
+	{"port"},
+	{"ps"},
+	{"pull"},
+	{"push", .instead = "write an archive with 'pod save' and push that"},
+	{"rename"},
+	{"restart"},
+	{"rm"},
+	{"rmi"},
+	{"run"},
+	{"save"},
+	{"search"},
+	{"secret"},
+	{"service"},
+	{"stack"},
+	{"start"},
+	{"stats"},
+	{"stop"},
+	{"swarm"},
+	{"system", &command_system},
+	{"tag"},
+	{"top"},
+	{"trust"},
+	{"unmount"},
+	{"unpause"},
+	{"unshare"},
+	{"untag", .instead = "use 'pod rmi NAME:TAG'"},
+	{"update"},
+	{"version"},
+	{"volume", &command_volume},
+	{"wait"},
+	{NULL},
+};
+
+const struct command command_root = {
+	.name = "pod",
+	.summary = "manage containers, images and volumes",
+	.subcommands = root_commands,
+};

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "cmd/command.h"
+#include "util/strbuf.h"
+
+/* What --help, the manual pages and the completions share. */
+
+/** help_option_usage() - "-t, --time SECONDS", without a short name as wide in its place. */
+void help_option_usage(const struct option_spec *spec, struct strbuf *out);
+
+/** help_sorted_options() - the visible rows of TABLE by name; the array is owned by the caller. */
+const struct option_spec **help_sorted_options(const struct option_spec *table, size_t *ret_count);
+
+extern const struct command command_help_words;
