@@ -13,6 +13,8 @@
  * Lock order: images/lock (shared: reader that will use layers, and pulls; exclusive: garbage
  * collection) -> containers/names -> a container's lock. tmp/<x> entries are locked by their owner
  * through tmp/<x>/lock or the file itself; an unlocked entry is garbage and swept by the next writer.
+ * Who makes an entry locks it with lock_open() right away, and starts again under another name where
+ * that fails with ERR_CONFLICT or ENOENT: a sweeper was faster.
  */
 struct store {
 	char *data_path, *runtime_path; /* absolute */
@@ -45,7 +47,16 @@ static inline void store_freep(struct store **store)
 int store_sync(const struct store *store, struct error **err);
 
 /**
+ * store_remove_trees() - delete NAMES (NULL-terminated) and all in them below DIR_FD
+ * @userns_fd: where foreign ids are in them, the base user namespace; -1: as ourselves
+ * All are tried; @err is the first failure.
+ */
+int store_remove_trees(
+	struct store *store, int dir_fd, char *const *names, int userns_fd, struct error **err);
+
+/**
  * store_sweep() - remove garbage: unlocked tmp/ entries (trees with foreign ids inside USERNS_FD),
- * dangling names. Called by writers that are not on the start path (pull, rm, prune, system check).
+ * what killed writers left in images/. Interrupted downloads (tmp/<x>.part) are kept for a week.
+ * Called by writers that are not on the start path (pull, rm, prune, system check).
  */
 int store_sweep(struct store *store, int userns_fd, struct error **err);
