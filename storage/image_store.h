@@ -57,17 +57,57 @@ int image_config_parse(const char *text, size_t len, const char *name, struct im
 	struct error **err);
 
 /**
- * image_lookup() - by reference (normalised first: "alpine" is docker.io/library/alpine:latest, and
- * localhost/alpine:latest is tried when that is absent), by id, or by unique id prefix
- * Start path: one small file and the config blob are read when NAME is a reference.
- * @ret: refs holds just the matching reference (or one of the id's)
- * @err: ERR_NOT_FOUND, ERR_CONFLICT (ambiguous prefix), ERR_INVALID
+ * image_lookup_reference() - the image that a normalised reference names
+ * @reference: as written by image_ref_write ("docker.io/library/alpine:latest"); short names are made
+ *	       long by the caller (src/image), storage knows no registry
+ * Start path: reads one small file and the config blob.
+ * @ret: refs holds just this reference
+ * @err: ERR_NOT_FOUND, ERR_INVALID (damaged file or config)
  */
+int image_lookup_reference(
+	struct store *store, const char *reference, struct image **ret, struct error **err);
+
+/**
+ * image_lookup_id() - the image whose id begins with PREFIX (hex digits, "sha256:" before it or not)
+ * Reads all ref files.
+ * @ret: refs holds all references with this id, sorted
+ * @err: ERR_NOT_FOUND, ERR_CONFLICT (more than one image), ERR_INVALID
+ */
+int image_lookup_id(
+	struct store *store, const char *prefix, struct image **ret, struct error **err);
+
+/** image_lookup() - as a reference where one of that name is there, else by id. */
 int image_lookup(struct store *store, const char *name, struct image **ret, struct error **err);
 
-/** image_ref_write() - commit a tag; the layers and blobs are already durable. WRITE_SYNC rename. */
+/**
+ * image_ref_write() - commit a tag; the layers and blobs are already durable. WRITE_SYNC rename.
+ * @ref: reference NULL writes the untagged entry "@<image id>"
+ * An image that loses its last reference to another one keeps an untagged entry, as docker and podman
+ * show it; the untagged entry of an image that gets a reference goes. index.json follows.
+ * Serialised among writers by images/refs.lock.
+ */
 int image_ref_write(struct store *store, const struct image_ref *ref, struct error **err);
+
+/**
+ * image_ref_read() - one reference, without its config
+ * @err: ERR_NOT_FOUND, ERR_INVALID
+ */
+int image_ref_read(
+	struct store *store, const char *reference, struct image_ref *ret, struct error **err);
+
+/**
+ * image_ref_remove() - remove REFERENCE ("@<image id>" for an untagged one)
+ * Leaves no untagged entry behind: the caller removes the image's content, or writes one.
+ * @err: ERR_NOT_FOUND
+ */
 int image_ref_remove(struct store *store, const char *reference, struct error **err);
+
+/** image_index_write() - make index.json, which only other tools read, from the ref files. Done by
+ * image_ref_write() and image_ref_remove(). */
+int image_index_write(struct store *store, struct error **err);
+
+/** image_refs_free() - what image_list() gave. */
+void image_refs_free(struct image_ref *refs, size_t count);
 
 /** image_list() - every ref file, sorted by reference; corrupt ones are skipped with a warning. */
 int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err);
