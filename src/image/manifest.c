@@ -75,8 +75,8 @@ static int parse_descriptor(const struct json *v, struct descriptor *ret, struct
 		return -1;
 	if (!digest_is_valid(digest)) {
 		if (str_starts_with(digest, "sha512:") || str_starts_with(digest, "sha384:"))
-			return json_error(&member, err, "digest algorithm '%.6s' is not supported",
-				digest);
+			return json_error(
+				&member, err, "digest algorithm '%.6s' is not supported", digest);
 		return json_error(&member, err, "'%.80s' is not a sha256 digest", digest);
 	}
 	if (json_require(v, "size", &member, err) < 0 ||
@@ -199,7 +199,8 @@ static enum document_kind kind_of(const char *media_type)
 	if (str_equal(media_type, MEDIA_TYPE_OCI_MANIFEST) ||
 		str_equal(media_type, MEDIA_TYPE_DOCKER_MANIFEST))
 		return KIND_MANIFEST;
-	if (str_equal(media_type, MEDIA_TYPE_OCI_INDEX) || str_equal(media_type, MEDIA_TYPE_DOCKER_LIST))
+	if (str_equal(media_type, MEDIA_TYPE_OCI_INDEX) ||
+		str_equal(media_type, MEDIA_TYPE_DOCKER_LIST))
 		return KIND_INDEX;
 	if (str_starts_with(media_type, "application/vnd.docker.distribution.manifest.v1+"))
 		return KIND_SCHEMA1;
@@ -208,8 +209,8 @@ static enum document_kind kind_of(const char *media_type)
 
 /* A digest covers the bytes only, and the media type travels beside them: a document that is a
  * manifest to one reader and an index to another must be nothing to us (CVE-2021-41190). */
-static int decide_kind(const struct json *root, const char *content_type, struct manifest *m,
-	struct error **err)
+static int decide_kind(
+	const struct json *root, const char *content_type, struct manifest *m, struct error **err)
 {
 	const char *own_type = NULL;
 	bool has_layers, has_entries;
@@ -241,8 +242,8 @@ static int decide_kind(const struct json *root, const char *content_type, struct
 		return json_error(root, err, "is neither a manifest nor an index");
 	form = has_entries ? KIND_INDEX : KIND_MANIFEST;
 	if (own_type && own == KIND_UNKNOWN)
-		return error_set(err, ERR_UNSUPPORTED, "unknown manifest media type '%.80s'",
-			own_type);
+		return error_set(
+			err, ERR_UNSUPPORTED, "unknown manifest media type '%.80s'", own_type);
 	if ((own_type && own != form) || (given != KIND_UNKNOWN && given != form))
 		return json_error(root, err, "has the form of %s but the media type '%.80s'",
 			form == KIND_INDEX ? "an index" : "a manifest",
@@ -421,7 +422,8 @@ int index_choose(const struct manifest *index, const struct platform *platform, 
 		best = &index->entries[0];
 	if (!best)
 		return error_set(err, ERR_NOT_FOUND,
-			"%s: no image found in image index for architecture %s, variant \"%s\", OS %s "
+			"%s: no image found in image index for architecture %s, variant \"%s\", OS "
+			"%s "
 			"(there is: %s)",
 			name, platform->architecture, platform->variant ? platform->variant : "",
 			platform->os, offered.len ? strbuf_str(&offered) : "none");
@@ -429,8 +431,8 @@ int index_choose(const struct manifest *index, const struct platform *platform, 
 	return 0;
 }
 
-static void write_descriptor(struct json_writer *w, const char *media_type, const char *digest,
-	uint64_t size)
+static void write_descriptor(
+	struct json_writer *w, const char *media_type, const char *digest, uint64_t size)
 {
 	json_write_object_begin(w);
 	json_put_string(w, "mediaType", media_type);

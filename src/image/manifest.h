@@ -8,19 +8,19 @@
 #include "util/json.h"
 
 /*
- * Manifests and indexes: OCI image-spec (manifest.md, image-index.md) and docker's schema 2 with its
- * manifest lists. Everything the specifications say MUST hold is checked here, and what two readers
- * could understand differently (a document with both "layers" and "manifests") is refused.
+ * Manifests and indexes: OCI image-spec (manifest.md, image-index.md) and docker's schema 2 with
+ * its manifest lists. Everything the specifications say MUST hold is checked here, and what two
+ * readers could understand differently (a document with both "layers" and "manifests") is refused.
  */
 
-#define MEDIA_TYPE_OCI_MANIFEST	   "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_TYPE_OCI_INDEX	   "application/vnd.oci.image.index.v1+json"
-#define MEDIA_TYPE_OCI_CONFIG	   "application/vnd.oci.image.config.v1+json"
-#define MEDIA_TYPE_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_TYPE_OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_TYPE_OCI_INDEX       "application/vnd.oci.image.index.v1+json"
+#define MEDIA_TYPE_OCI_CONFIG      "application/vnd.oci.image.config.v1+json"
+#define MEDIA_TYPE_OCI_LAYER       "application/vnd.oci.image.layer.v1.tar"
 #define MEDIA_TYPE_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-#define MEDIA_TYPE_DOCKER_LIST	   "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_TYPE_DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_TYPE_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
-#define MEDIA_TYPE_DOCKER_LAYER	   "application/vnd.docker.image.rootfs.diff.tar"
+#define MEDIA_TYPE_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar"
 
 #define INDEX_ENTRIES_MAX 1024
 
@@ -33,7 +33,7 @@ struct descriptor {
 	enum layer_compression compression; /* of a manifest's layers */
 	char *os, *architecture, *variant;  /* of an index's entries; NULL absent */
 	char *reference; /* annotation org.opencontainers.image.ref.name; NULL absent */
-	char *name;	 /* annotation io.containerd.image.name; NULL absent */
+	char *name;      /* annotation io.containerd.image.name; NULL absent */
 };
 
 struct manifest {
@@ -48,7 +48,8 @@ struct manifest {
 
 /**
  * manifest_parse() - a manifest or an index
- * @content_type: the media type the source names for it (HTTP header or descriptor; parameters after
+ * @content_type: the media type the source names for it (HTTP header or descriptor; parameters
+ * after
  *                ';' are ignored), NULL unknown; a contradiction with the document is refused
  * @name:         what it is, for errors; borrowed during the call
  * @err: ERR_INVALID (malformed, ambiguous, more than 127 layers), ERR_UNSUPPORTED (docker schema 1,

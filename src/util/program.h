@@ -4,8 +4,8 @@
 
 /**
  * program_path() - where one of our own helper programs ("pod-transfer", "pod-monitor") is
- * Looked for in POD_LIBEXECDIR (environment), in libexec/ beside the running program (a build tree),
- * in ../libexec/pod (an installed tree that was moved), then where `make install` put it.
+ * Looked for in POD_LIBEXECDIR (environment), in libexec/ beside the running program (a build
+ * tree), in ../libexec/pod (an installed tree that was moved), then where `make install` put it.
  * @err: ERR_NOT_FOUND
  * Returns: the path, owned.
  */
