@@ -58,8 +58,8 @@ struct monitor_handover {
 	char id[MONITOR_ID_MAX + 1];
 	char name[MONITOR_NAME_MAX + 1];
 	char boot_id[37];
-	char control_socket[64]; /* names inside runtime_dir_fd, to unlink at the end */
-	char userns_socket[64];
+	char control_socket[96]; /* "<id>.sock": names inside runtime_dir_fd, unlinked at the end */
+	char userns_socket[96];  /* "userns-<map hash>.<id, 12 digits>" */
 };
 
 /** monitor_become() - exec libexec/pod/pod-monitor with HANDOVER; single-threaded, in the monitor
