@@ -10,7 +10,11 @@ srcdir ?= .
 VPATH = $(srcdir)
 B = build
 
+# These set up what is missing first, then call make again; the others start from a configuration.
+setup_goals = quickstart check check-long bench clean distclean
+ifneq ($(filter-out $(setup_goals),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
+endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -86,6 +90,18 @@ $(B)/libexec/pod-monitor: $(patsubst %.c,$(B)/obj-monitor/%.o,$(monitor_sources)
 # Fragments of other rooms: install, tests, generated files.
 -include $(sort $(wildcard $(srcdir)/src/*/rules.mk $(srcdir)/tests/rules.mk $(srcdir)/completions/rules.mk))
 
+quickstart:
+	@MAKE='$(MAKE)' $(srcdir)/tests/setup/quickstart
+
+check:
+	@MAKE='$(MAKE)' $(srcdir)/tests/check
+
+check-long:
+	@MAKE='$(MAKE)' POD_TEST_LONG=1 $(srcdir)/tests/check
+
+bench:
+	@MAKE='$(MAKE)' $(srcdir)/tests/bench/run
+
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexec_pod)
 	install -m 755 $(B)/pod $(DESTDIR)$(bindir)/pod
@@ -108,4 +124,4 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache
 
-.PHONY: all install uninstall format check-format clean distclean
+.PHONY: all quickstart check check-long bench install uninstall format check-format clean distclean

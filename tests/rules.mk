@@ -1,0 +1,63 @@
+# Test programs. Everything goes to $(B)/test: one compilation of all rooms under ASan and UBSan with
+# clang, from which both unit tests and fuzz targets are linked.
+
+T = $(B)/test
+TEST_CC = clang
+TEST_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TEST_CFLAGS = -std=gnu17 -O1 -g -fno-omit-frame-pointer -Wall $(TEST_SANITIZERS)
+
+test_room_sources = $(foreach r,$(rooms),$(call room_sources,$(r))) \
+	$(filter-out %/main.c,$(pod_sources) $(transfer_sources))
+unit_sources = $(call room_sources,tests/unit)
+fuzz_sources = $(call room_sources,tests/fuzz)
+unit_programs = $(patsubst tests/unit/%.c,$(T)/unit/%,$(filter tests/unit/test_%,$(unit_sources)))
+fuzz_programs = $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(filter tests/fuzz/fuzz_%,$(fuzz_sources)))
+# A file in tests/unit that is not a test is help for all of them.
+unit_help = $(patsubst %.c,$(T)/obj/%.o,$(filter-out tests/unit/test_%,$(unit_sources)))
+fuzz_help = $(patsubst %.c,$(T)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(fuzz_sources)))
+test_libs = $(static_libs) $(TRANSFER_LIBS)
+
+$(T)/obj/%.o: %.c | config.mk
+	@mkdir -p $(@D)
+	$(TEST_CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
+		$(TEST_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(T)/libpod.a: $(patsubst %.c,$(T)/obj/%.o,$(test_room_sources))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(unit_programs): $(T)/unit/%: $(T)/obj/tests/unit/%.o $(unit_help) $(T)/libpod.a
+	@mkdir -p $(@D)
+	$(TEST_CC) $(TEST_SANITIZERS) -o $@ $(filter %.o,$^) $(T)/libpod.a -lcmocka $(test_libs)
+
+$(fuzz_programs): $(T)/fuzz/%: $(T)/obj/tests/fuzz/%.o $(fuzz_help) $(T)/libpod.a
+	@mkdir -p $(@D)
+	$(TEST_CC) $(TEST_SANITIZERS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(T)/libpod.a $(test_libs)
+
+-include $(shell find $(T)/obj -name '*.d' 2>/dev/null)
+
+test-programs: $(unit_programs) $(fuzz_programs)
+
+# The programs as make install would lay them out, beside the tests, where the test account can read.
+test-stage: all
+	@test -n "$(STAGE)"
+	install -d $(STAGE)/bin $(STAGE)/libexec/pod $(STAGE)/tests/data
+	install -m 755 $(B)/pod $(STAGE)/bin/pod
+	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
+	cp -R $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/data $(STAGE)/tests/
+	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
+
+# Seconds for each target.
+FUZZ_SECONDS = 60
+fuzz: $(fuzz_programs)
+	$(srcdir)/tests/fuzz/campaign $(FUZZ_SECONDS) $(srcdir)/tests/data/fuzz $(T)/fuzz
+
+# Every header compiles alone.
+check-headers: | config.mk
+	@for header in $$(cd $(srcdir) && find cmd src storage registry rootless -name '*.h' | sort); do \
+		printf '#include "config.h"\n#include "%s"\n' $$header | \
+		$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
+			-std=gnu17 $(WARNING_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; \
+	done
+
+.PHONY: test-programs test-stage fuzz check-headers
