@@ -2,43 +2,75 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "storage/store.h"
 #include "util/error.h"
 
 /*
  * A container's root from its layers: native overlay, fuse-overlayfs, or a plain copy (vfs), chosen by
- * a probe whose answer is cached per store, file system and kernel (storage/driver file in the
- * store), or by --storage-driver / POD_STORAGE_DRIVER.
+ * a probe whose answer is cached per store, file system and kernel (file "driver" in the store), or by
+ * --storage-driver / POD_STORAGE_DRIVER.
+ *
+ * Overlay is always mounted with "userxattr", by real root too: one store means the same to both, and
+ * opaque directories are marked by user.overlay.opaque.
+ *
+ * The kernel takes lower directories only from mounts of the mounting process's own mount namespace
+ * (clone_private_mount()), so descriptors opened before init was cloned are of no use: the store is
+ * opened again by its path in there, and checked to be the same directory.
  */
 
 enum storage_driver { DRIVER_AUTO, DRIVER_OVERLAY, DRIVER_FUSE_OVERLAYFS, DRIVER_VFS };
 
+/** storage_driver_parse() - "overlay" (also "overlay2"), "fuse-overlayfs", "vfs", "auto".
+ * @err: ERR_INVALID */
 int storage_driver_parse(const char *name, enum storage_driver *ret, struct error **err);
 const char *storage_driver_name(enum storage_driver driver);
-/** storage_driver_choose() - probe once (inside USERNS_FD, -1 none), remember, note a fall-back. */
+
+/**
+ * storage_driver_choose() - which driver this store works with
+ * @userns_fd: base user namespace to probe in; -1: none needed
+ * @wanted:    DRIVER_AUTO: POD_STORAGE_DRIVER, else the remembered answer, else probe and remember
+ * @notes:     NULL, or a list to which one line is added when a probe had to fall back
+ * @err: ERR_INVALID (POD_STORAGE_DRIVER), ERR_SYSTEM
+ */
 int storage_driver_choose(struct store *store, int userns_fd, enum storage_driver wanted,
 	enum storage_driver *ret, char ***notes, struct error **err);
 
-/* Everything overlay_mount() needs, prepared before init is cloned; descriptors are owned. */
+/* Everything overlay_mount() needs, prepared before init is cloned; owned. */
 struct overlay {
 	enum storage_driver driver;
-	int *lower_fds; /* top layer first */
-	size_t lower_count;
-	int container_fd; /* containers/<id>: has upper/ and work/ (overlay) or root/ (vfs) */
+	char *store_path;    /* absolute */
+	dev_t store_dev;     /* what must be found there */
+	ino_t store_ino;
+	char **layers;	     /* "layers/<hex>/diff", top layer first */
+	size_t layer_count;
+	char *container_path; /* absolute path of containers/<id>; NULL: read-only */
+	dev_t container_dev;
+	ino_t container_ino;
+	int fuse_fd; /* /dev/fuse, served by a fuse-overlayfs; -1: not that driver */
 	bool volatile_upper; /* --rm only: an upper once mounted volatile can never be mounted again */
 	bool read_only;	     /* no upper at all: lowers only */
 };
 
 /**
- * overlay_prepare() - open the layers of an image (bottom-first diff_ids) for container_fd
+ * overlay_prepare() - check the layers of an image (bottom-first diff_ids) for a container
+ * @container_fd: containers/<id>, which gets upper/ and work/ when it is first mounted (overlay), or
+ *	has root/ (vfs); it must not be renamed before overlay_mount(). -1: read_only is set.
  * @err: ERR_NOT_FOUND names the missing layer and says to pull again
+ *
+ * The caller may set volatile_upper and read_only afterwards.
  */
 int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, int container_fd,
 	enum storage_driver driver, struct overlay *ret, struct error **err);
 void overlay_clear(struct overlay *overlay);
 
-/** overlay_mount() - as root of the user namespace, in its mount namespace: returns the root mount's
- * descriptor. Detached mount by fsopen/fsconfig(lowerdir+)/fsmount where the kernel has it (6.5+),
- * else mount(2) with /proc/self/fd paths. DATA is struct overlay *; fits root_mounter.mount. */
+/**
+ * overlay_mount() - mount, as root of the user namespace, in the mount namespace it is to live in
+ * @data: struct overlay *; fits root_mounter.mount
+ * Native: a detached mount by fsopen/fsconfig(lowerdir+)/fsmount where the kernel has that (6.7), else
+ * mount(2) with lower directories named /proc/self/fd/N, on top of the upper directory.
+ * @err: ERR_UNSUPPORTED (refused by kernel or file system; says what to do), ERR_SYSTEM
+ * Returns: the root mount's descriptor
+ */
 int overlay_mount(void *data, struct error **err);
