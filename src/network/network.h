@@ -31,12 +31,6 @@ struct network_options {
 	uint32_t mtu; /* 0: 65520 */
 };
 
-/** network_options_parse() - a --network value: "slirp4netns[:allow_host_loopback=true,mtu=N,...]",
- * "none", "host", "container:NAME" (name not looked up here), "private" (= slirp4netns); "bridge",
- * "default" and named networks are refused: what exists instead. Fills mode, allow_host_loopback, mtu.
- * @err: ERR_INVALID, ERR_UNSUPPORTED */
-int network_options_parse(const char *text, struct network_options *ret, struct error **err);
-
 /* What the monitor keeps of a started network; -1 where there is none. */
 struct network {
 	pid_t pid;
