@@ -66,6 +66,15 @@ int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, in
 void overlay_clear(struct overlay *overlay);
 
 /**
+ * overlay_start() - what the driver needs outside the container before overlay_mount(): nothing for
+ * native overlay; a running server for fuse-overlayfs, which ends with the mount; the copy of the image
+ * for vfs, made once per container. Called after overlay_prepare(), under the container's lock.
+ * @userns_fd: -1: none
+ * @err: ERR_NOT_FOUND (fuse-overlayfs or /dev/fuse), ERR_SYSTEM
+ */
+int overlay_start(struct overlay *overlay, int userns_fd, struct error **err);
+
+/**
  * overlay_mount() - mount, as root of the user namespace, in the mount namespace it is to live in
  * @data: struct overlay *; fits root_mounter.mount
  * Native: a detached mount by fsopen/fsconfig(lowerdir+)/fsmount where the kernel has that (6.7), else
