@@ -38,7 +38,7 @@ bool reference_digest_is_valid(const char *digest)
 }
 
 /* domain := host [":" port]; host := component *("." component) | "[" IPv6 "]" */
-static bool domain_is_valid(const char *s)
+bool reference_domain_is_valid(const char *s)
 {
 	if (*s == '[') {
 		size_t len = strspn(s + 1, "0123456789abcdefABCDEF:.");
@@ -183,7 +183,7 @@ int reference_parse(const char *text, struct reference **ret, struct error **err
 	if (slash && looks_like_domain(copy, (size_t)(slash - copy))) {
 		*slash = '\0';
 		rest = slash + 1;
-		if (!domain_is_valid(copy))
+		if (!reference_domain_is_valid(copy))
 			return invalid(err, text, "the registry's name is malformed");
 		ref->domain = xstrdup(str_equal(copy, LEGACY_DOMAIN) ? DEFAULT_DOMAIN : copy);
 		ref->qualified = true;

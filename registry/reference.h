@@ -74,3 +74,6 @@ char *reference_unescape(const char *name);
 
 /** reference_digest_is_valid() - "sha256:" and 64 lower-case hex digits. */
 bool reference_digest_is_valid(const char *digest);
+
+/** reference_domain_is_valid() - "host", "host:port", "[IPv6]:port". */
+bool reference_domain_is_valid(const char *domain);
