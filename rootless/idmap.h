@@ -32,8 +32,17 @@ int id_maps_default(struct id_maps *ret, struct error **err);
 /** id_maps_hash() - 16 lower-case hex digits and NUL that name this map (for socket names). */
 void id_maps_hash(const struct id_maps *maps, char out[17]);
 
-/** id_maps_write_text() - the kernel's uid_map text of RANGES; owned. */
+/** id_ranges_text() - the kernel's uid_map text of RANGES; owned. */
 char *id_ranges_text(const struct id_range *ranges, size_t count);
 
 /** id_to_host() - host id of a container id, UINT32_MAX when unmapped. */
 uint32_t id_to_host(const struct id_range *ranges, size_t count, uint32_t id);
+
+/** id_user_name_parse() - the name of UID in the text of a passwd(5) file (changed in place); owned,
+ * NULL when it is not there. */
+char *id_user_name_parse(char *passwd, uid_t uid);
+
+/** id_ranges_parse() - the ranges that a subuid(5) text (changed in place) gives the account, in file
+ * order, with container_id 0 throughout; malformed lines are skipped. Returns 0; *ret is owned. */
+int id_ranges_parse(
+	char *text, const char *name, uid_t uid, struct id_range **ret, size_t *ret_count);

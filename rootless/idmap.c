@@ -1,0 +1,265 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rootless/idmap.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/spawn.h"
+#include "util/str.h"
+#include "util/strbuf.h"
+
+#define ID_FILE_MAX (4u << 20) /* bytes of /etc/passwd, /etc/subuid ...: far above any real one */
+#define ID_MAX	    (UINT32_MAX - 1) /* (uid_t)-1 is "no change" */
+
+void id_maps_clear(struct id_maps *maps)
+{
+	free(maps->uids);
+	free(maps->gids);
+	*maps = (struct id_maps){0};
+}
+
+char *id_ranges_text(const struct id_range *ranges, size_t count)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	for (size_t i = 0; i < count; i++)
+		strbuf_addf(&out, "%u %u %u\n", ranges[i].container_id, ranges[i].host_id,
+			ranges[i].count);
+	return strbuf_detach(&out);
+}
+
+/* FNV-1a, 64 bits: names sockets of one user's own directory; nothing trusts it. */
+static uint64_t hash_add(uint64_t hash, const struct id_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t words[] = {
+			ranges[i].container_id, ranges[i].host_id, ranges[i].count};
+		const unsigned char *bytes = (const unsigned char *)words;
+
+		for (size_t j = 0; j < sizeof(words); j++)
+			hash = (hash ^ bytes[j]) * 0x100000001b3u;
+	}
+	return (hash ^ 0xff) * 0x100000001b3u; /* between the two maps */
+}
+
+void id_maps_hash(const struct id_maps *maps, char out[17])
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	hash = hash_add(hash, maps->uids, maps->uid_count);
+	hash = hash_add(hash, maps->gids, maps->gid_count);
+	snprintf(out, 17, "%016llx", (unsigned long long)hash);
+}
+
+uint32_t id_to_host(const struct id_range *ranges, size_t count, uint32_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (id >= ranges[i].container_id && id - ranges[i].container_id < ranges[i].count)
+			return ranges[i].host_id + (id - ranges[i].container_id);
+	return UINT32_MAX;
+}
+
+/* The next line of *P, NUL-terminated in place; NULL at the end. */
+static char *next_line(char **p)
+{
+	char *line = *p, *end;
+
+	if (!*line)
+		return NULL;
+	end = strchr(line, '\n');
+	if (end) {
+		*end = '\0';
+		*p = end + 1;
+	} else {
+		*p = line + strlen(line);
+	}
+	return line;
+}
+
+char *id_user_name_parse(char *passwd, uid_t uid)
+{
+	char *line;
+
+	while ((line = next_line(&passwd))) {
+		char *name = strsep(&line, ":"), *number;
+		uint64_t value;
+
+		(void)strsep(&line, ":"); /* password */
+		number = strsep(&line, ":");
+		if (*name && number && line && str_to_uint64(number, ID_MAX, &value) == 0 &&
+			value == uid)
+			return xstrdup(name);
+	}
+	return NULL;
+}
+
+/* The account's name from /etc/passwd, else from getent(1), which asks the name services for us (this
+ * process stays free of them). NULL: the account has no name. */
+static char *user_name_get(uid_t uid)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *text = NULL;
+	char *name = NULL, number[16];
+	int status;
+
+	if (read_file_limited(AT_FDCWD, "/etc/passwd", ID_FILE_MAX, &text, NULL, &ignored) == 0)
+		name = id_user_name_parse(text, uid);
+	if (!name) {
+		const char *const argv[] = {"getent", "passwd", number, NULL};
+		cleanup_error struct error *no_getent = NULL;
+		cleanup_free char *output = NULL;
+
+		snprintf(number, sizeof(number), "%u", (unsigned int)uid);
+		/* A failure leaves the number, by which subuid(5) may also name the account. */
+		if (spawn_capture(argv, NULL, 65536, &output, &status, &no_getent) == 0 &&
+			status == 0)
+			name = id_user_name_parse(output, uid);
+	}
+	return name;
+}
+
+int id_ranges_parse(
+	char *text, const char *name, uid_t uid, struct id_range **ret, size_t *ret_count)
+{
+	cleanup_free struct id_range *ranges = NULL;
+	size_t count = 0, capacity = 0;
+	char *line;
+
+	while ((line = next_line(&text))) {
+		char *owner = strsep(&line, ":"), *start = strsep(&line, ":"), *length = line;
+		uint64_t first, n, owner_id;
+
+		if (!start || !length)
+			continue; /* newuidmap skips malformed lines, too */
+		if (!str_equal(owner, name) &&
+			(str_to_uint64(owner, ID_MAX, &owner_id) < 0 || owner_id != uid))
+			continue;
+		length[strcspn(length, " \t\r")] = '\0';
+		if (str_to_uint64(start, ID_MAX, &first) < 0 ||
+			str_to_uint64(length, ID_MAX, &n) < 0 || n == 0 || first + n - 1 > ID_MAX)
+			continue;
+		array_grow(ranges, count, capacity);
+		ranges[count++] = (struct id_range){
+			.host_id = (uint32_t)first,
+			.count = (uint32_t)n,
+		};
+		if (count == ID_RANGES_MAX - 1)
+			break;
+	}
+	*ret = steal_ptr(&ranges);
+	*ret_count = count;
+	return 0;
+}
+
+/* Does nsswitch.conf name a source of subordinate ids other than the files? */
+static bool subid_is_elsewhere(void)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *text = NULL;
+	char *p, *line;
+
+	if (read_file_limited(AT_FDCWD, "/etc/nsswitch.conf", ID_FILE_MAX, &text, NULL, &ignored) <
+		0)
+		return false;
+	for (p = text; (line = next_line(&p));) {
+		const char *rest;
+
+		line += strspn(line, " \t");
+		rest = str_starts_with(line, "subid");
+		if (!rest)
+			continue;
+		rest += strspn(rest, " \t");
+		if (*rest++ != ':')
+			continue;
+		rest += strspn(rest, " \t");
+		return *rest && strncmp(rest, "files", 5) != 0;
+	}
+	return false;
+}
+
+/* "0: user 100000 65536" lines of getsubids(1) as subuid(5) lines. */
+static char *getsubids(const char *name, bool groups)
+{
+	const char *const argv[] = {"getsubids", groups ? "-g" : name, groups ? name : NULL, NULL};
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *output = NULL;
+	struct strbuf out = STRBUF_INIT;
+	char *p, *line;
+	int status;
+
+	/* A failure is the same as no range: the caller's message names the remedy. */
+	if (spawn_capture(argv, NULL, ID_FILE_MAX, &output, &status, &ignored) < 0 || status != 0)
+		return xstrdup("");
+	for (p = output; (line = next_line(&p));) {
+		unsigned int index, first, count;
+		char owner[256];
+
+		if (sscanf(line, "%u: %255s %u %u", &index, owner, &first, &count) == 4)
+			strbuf_addf(&out, "%s:%u:%u\n", owner, first, count);
+	}
+	return strbuf_detach(&out);
+}
+
+static int subordinate_ranges(const char *path, const char *name, uid_t uid, bool elsewhere,
+	bool groups, struct id_range **ret, size_t *ret_count, struct error **err)
+{
+	cleanup_free struct id_range *subordinate = NULL;
+	cleanup_error struct error *why = NULL;
+	cleanup_free char *text = NULL;
+	struct id_range *ranges;
+	uint64_t next = 1;
+	size_t count, n = 0;
+
+	if (elsewhere)
+		text = getsubids(name, groups);
+	else if (read_file_limited(AT_FDCWD, path, ID_FILE_MAX, &text, NULL, &why) < 0 &&
+		 why->kind != ERR_NOT_FOUND)
+		return error_move(err, &why);
+	if (id_ranges_parse(text ? text : (char[]){""}, name, uid, &subordinate, &count) < 0)
+		return -1;
+	if (!count)
+		return error_set(err, ERR_NOT_FOUND,
+			"no subordinate %s ids for '%s' in '%s'; add them with: sudo usermod "
+			"--add-subuids 100000-165535 --add-subgids 100000-165535 %s",
+			groups ? "group" : "user", name, path, name);
+	ranges = xcalloc(count + 1, sizeof(*ranges));
+	ranges[n++] = (struct id_range){0, groups ? getgid() : uid, 1};
+	for (size_t i = 0; i < count; i++) {
+		uint32_t length = subordinate[i].count;
+
+		if (next + length - 1 > ID_MAX)
+			length = (uint32_t)(ID_MAX - next + 1);
+		if (!length)
+			break;
+		ranges[n++] = (struct id_range){(uint32_t)next, subordinate[i].host_id, length};
+		next += length;
+	}
+	*ret = ranges;
+	*ret_count = n;
+	return 0;
+}
+
+int id_maps_default(struct id_maps *ret, struct error **err)
+{
+	struct id_maps maps = {0};
+	uid_t uid = getuid();
+	cleanup_free char *name = user_name_get(uid);
+	bool elsewhere = subid_is_elsewhere();
+
+	if (!name)
+		name = xasprintf("%u", (unsigned int)uid);
+	if (subordinate_ranges("/etc/subuid", name, uid, elsewhere, false, &maps.uids,
+		    &maps.uid_count, err) < 0 ||
+		subordinate_ranges("/etc/subgid", name, uid, elsewhere, true, &maps.gids,
+			&maps.gid_count, err) < 0) {
+		id_maps_clear(&maps);
+		return -1;
+	}
+	*ret = maps;
+	return 0;
+}

@@ -1,0 +1,461 @@
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rootless/userns.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/spawn.h"
+#include "util/str.h"
+#include "util/strbuf.h"
+
+/*
+ * A namespace that nobody hands out is made by a child that does nothing but wait: it exists only so
+ * that newuidmap and newgidmap have a process to name. It shares our memory (a real fork would cost
+ * more than the rest) and never touches it: it runs on a stack of its own and only makes system
+ * calls. Once the maps are written its /proc/PID/ns/user is opened and it is killed.
+ */
+
+#define HOLDER_STACK_SIZE 16384
+#define ASK_TIMEOUT_MS	  200 /* a monitor that does not answer (SIGSTOP) is passed over */
+
+struct userns_request {
+	int userns_fd;		   /* got already */
+	pid_t holder;		   /* the waiting child; 0: none */
+	void *stack;		   /* the holder's */
+	pid_t helpers[2];	   /* newuidmap, newgidmap; 0: reaped */
+	int output_fds[2];	   /* memfds with what they print */
+};
+
+static const char *const helper_names[2] = {"newuidmap", "newgidmap"};
+
+bool userns_needed(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
+		1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *text = NULL;
+	unsigned long long inside, outside, count, total = 0;
+	const char *p;
+	int used;
+
+	if (syscall(SYS_capget, &header, data) < 0 || (data[0].effective & wanted) != wanted)
+		return true;
+	/* In a namespace that maps a single id no container with more than one could live. */
+	if (read_file_limited(AT_FDCWD, "/proc/self/uid_map", 65536, &text, NULL, &ignored) < 0)
+		return false;
+	for (p = text; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &count, &used) == 3;
+		p += used)
+		total += count;
+	return total <= 1;
+}
+
+/* -------- asking a running monitor -------- */
+
+/* Is FD a user namespace that we own, directly below the one we are in? */
+static bool userns_is_ours(int fd)
+{
+	cleanup_close int parent_fd = -1;
+	struct stat parent, ours;
+	uid_t owner;
+
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWUSER ||
+		ioctl(fd, NS_GET_OWNER_UID, &owner) < 0 || owner != getuid())
+		return false;
+	parent_fd = ioctl(fd, NS_GET_PARENT);
+	return parent_fd >= 0 && fstat(parent_fd, &parent) == 0 &&
+		stat("/proc/self/ns/user", &ours) == 0 && parent.st_ino == ours.st_ino &&
+		parent.st_dev == ours.st_dev;
+}
+
+static int ask_one(int dir_fd, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval timeout = {.tv_usec = ASK_TIMEOUT_MS * 1000};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	cleanup_close int sock = -1, fd = -1;
+	struct cmsghdr *cmsg;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if ((size_t)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
+		    dir_fd, name) >= sizeof(address.sun_path))
+		return -1;
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0 ||
+		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+		setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+		connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != getuid())
+		return -1;
+	if (send(sock, "U", 1, MSG_NOSIGNAL) != 1 || recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+		cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return userns_is_ours(fd) ? steal_fd(&fd) : -1;
+}
+
+/* The namespace with this map, from any monitor that runs; -1: nobody has it. */
+static int ask_monitors(int runtime_dir_fd, const struct id_maps *maps)
+{
+	cleanup_free char *prefix = NULL;
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *entry;
+	char hash[17];
+
+	if (runtime_dir_fd < 0)
+		return -1;
+	dir = dir_open_at(runtime_dir_fd, ".");
+	if (!dir)
+		return -1;
+	id_maps_hash(maps, hash);
+	prefix = xasprintf("userns-%s.", hash);
+	while ((entry = dir_next(dir))) {
+		int fd;
+
+		if (!str_starts_with(entry->d_name, prefix))
+			continue;
+		fd = ask_one(dirfd(dir), entry->d_name);
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* -------- making one -------- */
+
+static bool proc_value_is(const char *path, const char *value)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[64];
+	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return strcmp(text, value) == 0;
+}
+
+/* One line for a kernel that lets nobody like us make a user namespace; 0: it does not say so. */
+static int refused_by_setting(struct error **err)
+{
+	if (proc_value_is("/proc/sys/user/max_user_namespaces", "0"))
+		return error_set(err, ERR_UNSUPPORTED,
+			"the kernel allows no user namespace (user.max_user_namespaces is 0); allow them "
+			"with: sudo sysctl user.max_user_namespaces=15000");
+	if (proc_value_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+		return error_set(err, ERR_UNSUPPORTED,
+			"the kernel allows no unprivileged user namespace "
+			"(kernel.unprivileged_userns_clone is 0); allow them with: sudo sysctl "
+			"kernel.unprivileged_userns_clone=1");
+	/* The clone works there, but what is inside has no rights. */
+	if (proc_value_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") &&
+		proc_value_is("/proc/self/attr/current", "unconfined"))
+		return error_set(err, ERR_UNSUPPORTED,
+			"AppArmor restricts user namespaces "
+			"(kernel.apparmor_restrict_unprivileged_userns is 1); install an AppArmor "
+			"profile for pod, or: sudo sysctl "
+			"kernel.apparmor_restrict_unprivileged_userns=0");
+	return 0;
+}
+
+static int clone_refused(int why, struct error **err)
+{
+	if (refused_by_setting(err) < 0)
+		return -1;
+	if (why == ENOSPC || why == EUSERS)
+		return error_set(err, ERR_UNSUPPORTED,
+			"the kernel allows no more user namespaces for this account or this depth; "
+			"raise the limit with: sudo sysctl user.max_user_namespaces=15000");
+	if (why == EPERM || why == EACCES)
+		return error_set(err, ERR_UNSUPPORTED,
+			"this process may not make a user namespace (seccomp filter of an outer "
+			"container, or a chroot); run pod outside of it, or let it: with docker or "
+			"podman '--security-opt seccomp=unconfined'");
+	if (why == EINVAL)
+		return error_set(err, ERR_UNSUPPORTED,
+			"the kernel is built without user namespaces (CONFIG_USER_NS)");
+	return error_errno(err, why, "make a user namespace");
+}
+
+/* Entry: new user namespace without maps, memory shared with the parent, all signals blocked.
+ * Must write nothing; waits to be killed. */
+__attribute__((noreturn)) static int holder_main(void *data)
+{
+	(void)data;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (;;)
+		(void)syscall(SYS_pause);
+}
+
+static int helper_start(
+	struct userns_request *req, int which, const struct id_range *ranges, size_t count,
+	struct error **err)
+{
+	cleanup_strv char **argv = NULL;
+	struct spawn_fd fds[2];
+	struct spawn_options opts = {.fds = fds, .fd_count = ARRAY_SIZE(fds)};
+
+	strv_append(&argv, helper_names[which]);
+	strv_append_take(&argv, xasprintf("%d", (int)req->holder));
+	for (size_t i = 0; i < count; i++) {
+		strv_append_take(&argv, xasprintf("%u", ranges[i].container_id));
+		strv_append_take(&argv, xasprintf("%u", ranges[i].host_id));
+		strv_append_take(&argv, xasprintf("%u", ranges[i].count));
+	}
+	req->output_fds[which] = memfd_create("map-helper", MFD_CLOEXEC);
+	if (req->output_fds[which] < 0)
+		return error_errno(err, errno, "make a memory file");
+	fds[0] = (struct spawn_fd){req->output_fds[which], 1};
+	fds[1] = (struct spawn_fd){req->output_fds[which], 2};
+	opts.argv = (const char *const *)argv;
+	if (spawn(&opts, &req->helpers[which], err) == 0)
+		return 0;
+	if ((*err)->kind == ERR_NOT_FOUND)
+		return error_wrap(err, "user namespace: install it with: sudo apt-get install uidmap");
+	return -1;
+}
+
+static int helper_finish(struct userns_request *req, int which, struct error **err)
+{
+	pid_t pid = req->helpers[which];
+	char text[512];
+	ssize_t n;
+	int status;
+
+	req->helpers[which] = 0;
+	status = spawn_wait(pid, err);
+	if (status < 0)
+		return -1;
+	if (status == 0)
+		return 0;
+	n = pread(req->output_fds[which], text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (refused_by_setting(err) < 0)
+		return -1;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return error_set(err, ERR_UNSUPPORTED,
+			"%s cannot gain privileges because this process runs with no_new_privs; start "
+			"pod without it, or start a container outside first (%s)",
+			helper_names[which], text);
+	return error_set(err, ERR_UNSUPPORTED,
+		"%s failed (%s); check that the ranges in '/etc/sub%s' belong to this account and "
+		"that the program is set-uid root: sudo apt-get install --reinstall uidmap",
+		helper_names[which], *text ? text : "no message", which ? "gid" : "uid");
+}
+
+static void request_release(struct userns_request *req)
+{
+	cleanup_error struct error *ignored = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		if (req->helpers[i] > 0)
+			(void)spawn_wait(req->helpers[i], &ignored); /* it ends by itself */
+		close_keep_errno(req->output_fds[i]);
+		error_free(steal_ptr(&ignored));
+	}
+	if (req->holder > 0) {
+		(void)kill(req->holder, SIGKILL);
+		(void)spawn_wait(req->holder, &ignored);
+	}
+	if (req->stack)
+		(void)munmap(req->stack, HOLDER_STACK_SIZE);
+	close_keep_errno(req->userns_fd);
+	free(req);
+}
+
+static int holder_start(struct userns_request *req, struct error **err)
+{
+	sigset_t all, old;
+	int why;
+
+	req->stack = mmap(NULL, HOLDER_STACK_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (req->stack == MAP_FAILED) {
+		req->stack = NULL;
+		return error_errno(err, errno, "allocate a stack");
+	}
+	/* No handler of ours may run in the holder. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	req->holder = clone(holder_main, (char *)req->stack + HOLDER_STACK_SIZE,
+		CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+	why = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return req->holder < 0 ? clone_refused(why, err) : 0;
+}
+
+int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err)
+{
+	struct userns_request *req;
+	struct id_maps maps = {0};
+
+	if (id_maps_default(&maps, err) < 0)
+		return -1;
+	req = xcalloc(1, sizeof(*req));
+	req->output_fds[0] = req->output_fds[1] = -1;
+	req->userns_fd = ask_monitors(runtime_dir_fd, &maps);
+	if (req->userns_fd < 0 &&
+		(refused_by_setting(err) < 0 || holder_start(req, err) < 0 ||
+			helper_start(req, 0, maps.uids, maps.uid_count, err) < 0 ||
+			helper_start(req, 1, maps.gids, maps.gid_count, err) < 0)) {
+		request_release(req);
+		id_maps_clear(&maps);
+		return -1;
+	}
+	id_maps_clear(&maps);
+	*ret = req;
+	return 0;
+}
+
+int userns_finish(struct userns_request *req, struct error **err)
+{
+	char path[64];
+	int fd = -1;
+
+	if (req->userns_fd >= 0) {
+		fd = steal_fd(&req->userns_fd);
+	} else if (helper_finish(req, 0, err) == 0 && helper_finish(req, 1, err) == 0) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)req->holder);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			error_errno(err, errno, "open '%s'", path);
+	}
+	request_release(req);
+	return fd;
+}
+
+void userns_cancel(struct userns_request *req)
+{
+	if (req)
+		request_release(req);
+}
+
+int userns_get(int runtime_dir_fd, struct error **err)
+{
+	struct userns_request *req;
+
+	if (userns_begin(runtime_dir_fd, &req, err) < 0)
+		return -1;
+	return userns_finish(req, err);
+}
+
+/* -------- entering -------- */
+
+int userns_enter(int userns_fd, bool with_mounts, struct error **err)
+{
+	/* While our memory still belongs to the outer namespace: no process of a container that shares
+	 * the user namespace (and sees us, --pid host) may attach to us. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (userns_fd >= 0) {
+		if (setns(userns_fd, CLONE_NEWUSER) < 0)
+			return error_errno(err, errno, "join the user namespace");
+		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+			return error_errno(err, errno, "become root of the user namespace");
+		/* EPERM: a namespace that maps one group only denies setgroups altogether */
+		if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+			return error_errno(err, errno, "drop supplementary groups");
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the id change set the default again */
+	}
+	if (with_mounts) {
+		if (unshare(CLONE_NEWNS) < 0)
+			return error_errno(err, errno, "make a mount namespace");
+		if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+			return error_errno(err, errno, "make the mounts private");
+	}
+	return 0;
+}
+
+/* What travels back from userns_run()'s child; text follows. */
+struct run_result {
+	int32_t failed, kind, errnum;
+};
+
+int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
+	void *data, struct error **err)
+{
+	cleanup_close int our_fd = -1, child_fd = -1;
+	cleanup_free char *text = NULL;
+	struct run_result result;
+	int fds[2], status;
+	size_t len;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "make a pipe");
+	our_fd = fds[0];
+	child_fd = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return error_errno(err, errno, "fork");
+	if (pid == 0) {
+		struct error *e = NULL;
+
+		result = (struct run_result){0};
+		if (userns_enter(userns_fd, with_mounts, &e) < 0 || fn(data, &e) < 0)
+			result = (struct run_result){1, (int32_t)e->kind, e->errnum};
+		/* A reader that is gone needs no answer. */
+		(void)write_all(child_fd, &result, sizeof(result));
+		if (e)
+			(void)write_all(child_fd, e->message, strlen(e->message));
+		_exit(0);
+	}
+	fd_replace(&child_fd, -1);
+	if (read_fd_limited(our_fd, 65536, &text, &len, err) < 0) {
+		cleanup_error struct error *ignored = NULL;
+
+		(void)kill(pid, SIGKILL);
+		(void)spawn_wait(pid, &ignored);
+		return -1;
+	}
+	status = spawn_wait(pid, err);
+	if (status < 0)
+		return -1;
+	if (len < sizeof(result))
+		return error_set(err, ERR_SYSTEM,
+			"the process in the user namespace ended unexpectedly (wait status %d)", status);
+	memcpy(&result, text, sizeof(result));
+	if (!result.failed)
+		return 0;
+	error_set(err,
+		result.kind >= 0 && result.kind < ERR_KIND_COUNT ? (enum error_kind)result.kind
+								 : ERR_SYSTEM,
+		"%s", text + sizeof(result));
+	(*err)->errnum = result.errnum;
+	return -1;
+}
