@@ -18,6 +18,14 @@ const struct command_entry *command_find(const struct command *group, const char
 	return NULL;
 }
 
+int command_store(struct command_context *ctx, struct store **ret, struct error **err)
+{
+	if (!ctx->store && store_open(ctx->root, ctx->runroot, &ctx->store, err) < 0)
+		return -1;
+	*ret = ctx->store;
+	return 0;
+}
+
 void command_print(struct command_context *ctx, const char *fmt, ...)
 {
 	va_list ap;

@@ -159,5 +159,6 @@ int main(int argc, char **argv)
 				strbuf_str(&path));
 	}
 	strbuf_clear(&ctx.out);
+	store_free(ctx.store);
 	return status;
 }
