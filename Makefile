@@ -16,6 +16,12 @@ ifneq ($(filter-out $(setup_goals),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
 endif
 
+# V=1 shows the commands.
+V = 0
+ifeq ($(V),0)
+quiet = @echo "  $(1)	$@";
+endif
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -59,31 +65,31 @@ $(srcdir)/configure: $(srcdir)/configure.ac
 define room_rules
 $(call room_archive,$(1)): $$(patsubst %.c,$(B)/obj/%.o,$$(call room_sources,$(1)))
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call quiet,AR)$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(rooms),$(eval $(call room_rules,$(r))))
 
 $(B)/obj/%.o: %.c | config.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
+	$(call quiet,CC)$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
 		$(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj-monitor/%.o: %.c | config.mk
 	@mkdir -p $(@D)
-	$(MONITOR_CC) $(ALL_CPPFLAGS) $(MONITOR_CFLAGS) -DPOD_MONITOR -std=gnu17 $(WARNING_CFLAGS) -Os -g \
+	$(call quiet,CC)$(MONITOR_CC) $(ALL_CPPFLAGS) $(MONITOR_CFLAGS) -DPOD_MONITOR -std=gnu17 $(WARNING_CFLAGS) -Os -g \
 		-fno-asynchronous-unwind-tables -ffunction-sections -MMD -MP -c -o $@ $<
 
 $(B)/pod: $(patsubst %.c,$(B)/obj/%.o,$(pod_sources)) $(archives)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) $(static_libs)
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) $(static_libs)
 
 $(B)/libexec/pod-transfer: $(patsubst %.c,$(B)/obj/%.o,$(transfer_sources)) $(archives)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) \
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) \
 		$(static_libs) $(TRANSFER_LIBS)
 
 $(B)/libexec/pod-monitor: $(patsubst %.c,$(B)/obj-monitor/%.o,$(monitor_sources))
 	@mkdir -p $(@D)
-	$(MONITOR_CC) -static -Wl,--gc-sections -o $@ $(filter %.o,$^)
+	$(call quiet,LD)$(MONITOR_CC) -static -Wl,--gc-sections -o $@ $(filter %.o,$^)
 
 -include $(shell find $(B)/obj $(B)/obj-monitor -name '*.d' 2>/dev/null)
 
@@ -102,21 +108,61 @@ check-long:
 bench:
 	@MAKE='$(MAKE)' $(srcdir)/tests/bench/run
 
+# Manual pages and completions are installed where they are there.
+man_pages = $(wildcard $(srcdir)/doc/man/*.1 $(srcdir)/doc/man/*.5 $(B)/man/*.1)
+bash_completion = $(wildcard $(srcdir)/completions/pod.bash)
+zsh_completion = $(wildcard $(srcdir)/completions/_pod)
+fish_completion = $(wildcard $(srcdir)/completions/pod.fish)
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
+
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexec_pod)
 	install -m 755 $(B)/pod $(DESTDIR)$(bindir)/pod
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(DESTDIR)$(libexec_pod)/
+	$(if $(man_pages),install -d $(DESTDIR)$(mandir)/man1)
+	$(if $(man_pages),install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1/)
+	$(if $(bash_completion),install -D -m 644 $(bash_completion) $(DESTDIR)$(bashcompdir)/pod)
+	$(if $(zsh_completion),install -D -m 644 $(zsh_completion) $(DESTDIR)$(zshcompdir)/_pod)
+	$(if $(fish_completion),install -D -m 644 $(fish_completion) $(DESTDIR)$(fishcompdir)/pod.fish)
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/pod
 	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-monitor
 	-rmdir $(DESTDIR)$(libexec_pod)
+	rm -f $(patsubst %,$(DESTDIR)$(mandir)/man1/%,$(notdir $(man_pages)))
+	rm -f $(DESTDIR)$(bashcompdir)/pod $(DESTDIR)$(zshcompdir)/_pod $(DESTDIR)$(fishcompdir)/pod.fish
 
+# The sources with a configure made, so that building needs no autoconf.
+dist_name = $(PACKAGE_NAME)-$(PACKAGE_VERSION)
+dist_files = cmd src storage registry rootless tests completions doc Makefile configure.ac configure \
+	README.md .ci .clang-format .gitignore
+dist: $(srcdir)/configure | config.mk
+	tar -C $(srcdir) --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+		--exclude='*~' --exclude=__pycache__ --transform='s,^,$(dist_name)/,' \
+		-czf $(dist_name).tar.gz $(filter $(dist_files),$(notdir $(wildcard $(srcdir)/* $(srcdir)/.[a-z]*)))
+
+# The archive configures, builds and installs out of its tree; uninstall leaves no file.
+distcheck: dist
+	rm -rf $(B)/distcheck
+	mkdir -p $(B)/distcheck/build
+	tar -C $(B)/distcheck -xzf $(dist_name).tar.gz
+	chmod -R a-w $(B)/distcheck/$(dist_name)
+	cd $(B)/distcheck/build && ../$(dist_name)/configure --prefix=/usr --enable-werror >/dev/null && \
+		$(MAKE) && $(MAKE) install DESTDIR=$$PWD/../dest && test -x ../dest/usr/bin/pod && \
+		../dest/usr/bin/pod --version && $(MAKE) uninstall DESTDIR=$$PWD/../dest && \
+		test -z "$$(find ../dest ! -type d)"
+	chmod -R u+w $(B)/distcheck
+	rm -rf $(B)/distcheck
+	@echo "$(dist_name).tar.gz is good"
+
+c_rooms = cmd src storage registry rootless tests
 format:
-	cd $(srcdir) && git ls-files '*.c' '*.h' | xargs clang-format -i
+	cd $(srcdir) && find $(c_rooms) -name '*.[ch]' | xargs clang-format -i
 
 check-format:
-	cd $(srcdir) && git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+	cd $(srcdir) && find $(c_rooms) -name '*.[ch]' | xargs clang-format --dry-run -Werror
 
 clean:
 	rm -rf $(B)
@@ -124,4 +170,4 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache
 
-.PHONY: all quickstart check check-long bench install uninstall format check-format clean distclean
+.PHONY: all quickstart check check-long bench install uninstall dist distcheck format check-format clean distclean

@@ -19,20 +19,20 @@ test_libs = $(static_libs) $(TRANSFER_LIBS)
 
 $(T)/obj/%.o: %.c | config.mk
 	@mkdir -p $(@D)
-	$(TEST_CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
+	$(call quiet,CC)$(TEST_CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
 		$(TEST_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(T)/libpod.a: $(patsubst %.c,$(T)/obj/%.o,$(test_room_sources))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,AR)$(AR) rcs $@ $^
 
 $(unit_programs): $(T)/unit/%: $(T)/obj/tests/unit/%.o $(unit_help) $(T)/libpod.a
 	@mkdir -p $(@D)
-	$(TEST_CC) $(TEST_SANITIZERS) -o $@ $(filter %.o,$^) $(T)/libpod.a -lcmocka $(test_libs)
+	$(call quiet,LD)$(TEST_CC) $(TEST_SANITIZERS) -o $@ $(filter %.o,$^) $(T)/libpod.a -lcmocka $(test_libs)
 
 $(fuzz_programs): $(T)/fuzz/%: $(T)/obj/tests/fuzz/%.o $(fuzz_help) $(T)/libpod.a
 	@mkdir -p $(@D)
-	$(TEST_CC) $(TEST_SANITIZERS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(T)/libpod.a $(test_libs)
+	$(call quiet,LD)$(TEST_CC) $(TEST_SANITIZERS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(T)/libpod.a $(test_libs)
 
 -include $(shell find $(T)/obj -name '*.d' 2>/dev/null)
 
