@@ -97,12 +97,21 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 bool process_plan_check(const void *block, size_t len);
 
 /**
+ * process_set_oom_score() - the plan's OOM score, if it has one
+ * To be called by whoever clones the process, in the host's /proc and before PR_SET_DUMPABLE 0 and
+ * the first setns: afterwards /proc/self belongs to the host's root. Inherited by the clone.
+ * Returns: 0 or an errno.
+ */
+int process_set_oom_score(const struct process_plan *plan);
+
+/**
  * process_exec() - become the planned process
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
- * root held, signals blocked as inherited. Applies, in this order: rlimits, OOM score, user look-up,
- * umask, groups, bounding set, ids, capabilities, PDEATHSIG, cwd (as the user), no_new_privs and
- * seccomp (before or after the capability drop as NO_NEW_PRIVS demands), default signals, close of
- * all descriptors from FIRST_FD_TO_CLOSE on (FAILURE_FD is close-on-exec), execve.
+ * root held, signals blocked as inherited. Applies, in this order: rlimits, user look-up, umask,
+ * session and terminal, labels, groups, bounding set, ids, capabilities, PDEATHSIG (dies when nobody
+ * holds the other end of FAILURE_FD), close-on-exec for all descriptors from FIRST_FD_TO_CLOSE on,
+ * cwd, look-up in PATH, default signals, no_new_privs, seccomp, the last capabilities, execve.
+ * The PLAN has passed process_plan_check().
  * @failure_fd: gets one struct process_failure on failure
  * Does not return.
  */

@@ -1,0 +1,90 @@
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "runtime/process.h"
+#include "runtime/rlimit.h"
+
+int process_failure_to_error(const struct process_failure *failure, struct error **err)
+{
+	char text[sizeof(failure->text)];
+	int why = failure->errnum;
+
+	memcpy(text, failure->text, sizeof(text));
+	text[sizeof(text) - 1] = '\0'; /* the sender may be another version */
+	switch ((enum process_step)failure->step) {
+	case PROCESS_STEP_SETUP:
+		return error_set(err,
+			failure->error_kind < ERR_KIND_COUNT ? (enum error_kind)failure->error_kind
+							     : ERR_SYSTEM,
+			"%s", text);
+	case PROCESS_STEP_PLAN:
+		return error_errno(err, why, "prepare the process: %s", text);
+	case PROCESS_STEP_USER:
+		if (why == ENOENT)
+			return error_set(err, ERR_NOT_FOUND,
+				"unable to find user %s: no matching entries in passwd file", text);
+		if (why == ERANGE)
+			return error_set(err, ERR_INVALID,
+				"user '%s': uids and gids must be in range 0-2147483647", text);
+		return error_errno(err, why, "look up user '%s'", text);
+	case PROCESS_STEP_GROUPS:
+		if (!*text)
+			return error_errno(err, why,
+				"set the supplementary groups (each must be mapped: see /etc/subgid)");
+		if (why == ERANGE)
+			return error_set(err, ERR_INVALID,
+				"group '%s': gids must be in range 0-2147483647", text);
+		return error_set(err, ERR_NOT_FOUND,
+			"unable to find group %s: no matching entries in group file", text);
+	case PROCESS_STEP_RLIMIT: {
+		int resource = (text[0] - '0') * 10 + (text[1] - '0');
+
+		if (why == EPERM)
+			return error_set(err, ERR_UNSUPPORTED,
+				"resource limit '%s': the hard limit is above this account's own; lower "
+				"it, or raise the account's in /etc/security/limits.conf",
+				rlimit_name(resource));
+		return error_errno(err, why, "set resource limit '%s'", rlimit_name(resource));
+	}
+	case PROCESS_STEP_OOM:
+		return error_errno(err, why, "set the OOM score");
+	case PROCESS_STEP_IDS:
+		if (why == EINVAL)
+			return error_set(err, ERR_INVALID,
+				"the process's user or group is not mapped in the user namespace; add "
+				"ranges to '/etc/subuid' and '/etc/subgid'");
+		return error_errno(err, why, "become the process's user");
+	case PROCESS_STEP_CAPABILITIES:
+		return error_errno(err, why, "set the capabilities%s%s", *text ? ": " : "", text);
+	case PROCESS_STEP_CWD:
+		if (why == EXDEV)
+			return error_set(err, ERR_INVALID,
+				"working directory '%s' lies outside the container's root", text);
+		return error_errno(err, why, "change to working directory '%s'", text);
+	case PROCESS_STEP_SECCOMP:
+		return error_errno(err, why, "load the seccomp filter");
+	case PROCESS_STEP_LABEL:
+		return error_errno(err, why, "set the security label '%s'", text);
+	case PROCESS_STEP_TERMINAL:
+		return error_errno(err, why, "set up the terminal");
+	case PROCESS_STEP_EXEC_LOOKUP:
+		return error_set(err, ERR_NO_SUCH_COMMAND,
+			"executable file '%s' not found in $PATH: No such file or directory", text);
+	case PROCESS_STEP_EXEC:
+		return error_set(err,
+			why == ENOENT || why == ENOTDIR ? ERR_NO_SUCH_COMMAND : ERR_CANNOT_INVOKE,
+			"exec '%s': %s", text, strerror(why));
+	case PROCESS_STEP_EXEC_INTERPRETER:
+		return error_set(err, ERR_CANNOT_INVOKE,
+			"exec '%s': the file exists, but its interpreter or loader does not: %s", text,
+			strerror(why));
+	case PROCESS_STEP_ENTER:
+		return error_errno(err, why, "enter the container: %s", text);
+	case PROCESS_STEP_NONE:
+		break;
+	}
+	return error_set(err, ERR_SYSTEM, "start the process: unknown failure %u", failure->step);
+}
