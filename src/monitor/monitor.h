@@ -16,7 +16,9 @@
  * handed over. Everything it needs to know travels in one block in a memfd: struct monitor_handover.
  */
 
-#define MONITOR_HANDOVER_MAGIC 0x6e6d6f31u
+#define MONITOR_HANDOVER_MAGIC	 0x6e6d6f31u
+#define MONITOR_HANDOVER_VERSION 1
+#define MONITOR_HANDOVER_FD	 0 /* stdin: the one number that is not handed over itself */
 #define MONITOR_ID_MAX	       64
 #define MONITOR_NAME_MAX       255
 #define MONITOR_PATH_MAX       4096

@@ -1,2 +1,3 @@
 # Sources of other rooms that the monitor program is made of, too.
-MONITOR_SHARED = src/runtime/process.c src/runtime/process_user.c
+MONITOR_SHARED = src/monitor/protocol.c src/monitor/logformat.c \
+	src/runtime/process.c src/runtime/process_user.c

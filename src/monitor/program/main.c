@@ -1,6 +1,198 @@
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/program/state.h"
+
+/* How long the loop is idle before the buffers' pages go back. */
+#define IDLE_MS 200
+
+static uint64_t source_key(enum source_kind kind, unsigned int index, unsigned int generation)
+{
+	return (uint64_t)kind << 48 | (uint64_t)(generation & 0xffff) << 32 | index;
+}
+
+int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind, unsigned int index,
+	unsigned int generation)
+{
+	struct epoll_event event = {
+		.events = events,
+		.data.u64 = source_key(kind, index, generation),
+	};
+
+	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+void source_change(struct monitor *m, int fd, uint32_t events, enum source_kind kind,
+	unsigned int index, unsigned int generation)
+{
+	struct epoll_event event = {
+		.events = events,
+		.data.u64 = source_key(kind, index, generation),
+	};
+
+	(void)epoll_ctl(m->epoll_fd, EPOLL_CTL_MOD, fd, &event); /* it was added */
+}
+
+void source_close(struct monitor *m, int *fd)
+{
+	if (*fd < 0)
+		return;
+	(void)epoll_ctl(m->epoll_fd, EPOLL_CTL_DEL, *fd, NULL); /* may not be in the loop now */
+	(void)close(*fd);
+	*fd = -1;
+}
+
+static void reap(struct monitor *m)
+{
+	struct signalfd_siginfo info;
+
+	(void)!read(m->signal_fd, &info, sizeof(info)); /* only wakes us */
+	exec_before_reap(m);
+	for (;;) {
+		int status, code;
+		pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
+
+		if (pid <= 0)
+			return;
+		code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		if (pid == m->handover.init_pid) {
+			m->ended = true;
+			m->exit_code = code;
+			m->exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+			continue;
+		}
+		/* Others are helpers, or orphans that a subreaper inherits. */
+		(void)exec_reaped(m, pid, code);
+	}
+}
+
+static void dispatch(struct monitor *m, uint64_t key, uint32_t events)
+{
+	enum source_kind kind = (enum source_kind)(key >> 48);
+	uint16_t generation = (uint16_t)(key >> 32);
+	unsigned int index = (uint32_t)key;
+
+	switch (kind) {
+	case SOURCE_SIGNAL:
+		reap(m);
+		break;
+	case SOURCE_LISTEN:
+		clients_accept(m);
+		break;
+	case SOURCE_USERNS_LISTEN:
+		clients_accept_userns(m);
+		break;
+	case SOURCE_OUTPUT:
+		output_event(m, (int)index);
+		break;
+	case SOURCE_STDIN:
+		stdin_event(m);
+		break;
+	case SOURCE_CLIENT:
+		if (m->clients[index].fd_plus_one && m->clients[index].generation == generation)
+			client_event(m, index, events);
+		break;
+	case SOURCE_EXEC_REPORT:
+		if (m->execs[index].generation == generation && m->execs[index].report_fd >= 0)
+			exec_report_event(m, index);
+		break;
+	case SOURCE_EXEC_OUTPUT:
+	case SOURCE_EXEC_ERROR:
+		if (m->execs[index].generation == generation && m->execs[index].state != EXEC_FREE)
+			exec_drain_event(m, index, kind == SOURCE_EXEC_ERROR);
+		break;
+	}
+}
+
+static bool handover_read(struct monitor_handover *ret)
+{
+	if (pread(MONITOR_HANDOVER_FD, ret, sizeof(*ret), 0) != (ssize_t)sizeof(*ret))
+		return false;
+	ret->id[MONITOR_ID_MAX] = '\0';
+	ret->name[MONITOR_NAME_MAX] = '\0';
+	ret->boot_id[sizeof(ret->boot_id) - 1] = '\0';
+	ret->control_socket[sizeof(ret->control_socket) - 1] = '\0';
+	ret->userns_socket[sizeof(ret->userns_socket) - 1] = '\0';
+	return ret->magic == MONITOR_HANDOVER_MAGIC && ret->version == MONITOR_HANDOVER_VERSION &&
+	       ret->size == sizeof(*ret) && ret->init_pid > 0;
+}
+
+static void close_on_exec_all(void)
+{
+	/* Everything handed over; exec sessions must not leak it. Kernel 5.11. */
+	monitor_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+static bool monitor_init(struct monitor *m)
+{
+	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2,
+		SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ};
+	sigset_t set;
+
+	(void)prctl(PR_SET_NAME, "pod-monitor"); /* execveat leaves the descriptor's number */
+	if (!handover_read(&m->handover))
+		return false;
+	close_on_exec_all();
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap behind our back */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->null_fd < 0 || m->epoll_fd < 0 || m->signal_fd < 0)
+		return false;
+	if (dup2(m->null_fd, 0) < 0 || dup2(m->null_fd, 1) < 0 || dup2(m->null_fd, 2) < 0)
+		return false;
+	monitor_log_open(m);
+	if (source_add(m, m->signal_fd, EPOLLIN, SOURCE_SIGNAL, 0, 0) < 0)
+		return false;
+	if (m->handover.listen_fd >= 0)
+		(void)source_add(m, m->handover.listen_fd, EPOLLIN, SOURCE_LISTEN, 0, 0);
+	if (m->handover.userns_listen_fd >= 0 && (m->handover.flags & MONITOR_SHARE_USERNS))
+		(void)source_add(m, m->handover.userns_listen_fd, EPOLLIN, SOURCE_USERNS_LISTEN, 0,
+			0);
+	output_start(m);
+	if (m->handover.first_client_fd >= 0) {
+		int index = client_add(m, m->handover.first_client_fd, CLIENT_NEW);
+
+		/* Attached from the first byte on: its HELLO may come later. */
+		m->clients[index].streams = 1u << PROTOCOL_STREAM_STDOUT | 1u << PROTOCOL_STREAM_STDERR;
+		if (m->handover.flags & MONITOR_LOSSLESS)
+			m->lossless = index + 1;
+	}
+	return true;
+}
+
 int main(void)
 {
+	/* In the bss: untouched pages cost nothing. Reached through this pointer only. */
+	static struct monitor state;
+	struct monitor *m = &state;
+
+	if (!monitor_init(m))
+		return 125; /* the command was told "started" already; init dies with us */
+	reap(m); /* what ended before the signalfd was there */
+	while (!m->ended) {
+		struct epoll_event events[8];
+		int count = epoll_wait(m->epoll_fd, events, 8, m->output_dirty ? IDLE_MS : -1);
+
+		if (count == 0)
+			output_give_back(m);
+		for (int i = 0; i < count && !m->ended; i++)
+			dispatch(m, events[i].data.u64, events[i].events);
+	}
+	end_run(m);
 	return 0;
 }

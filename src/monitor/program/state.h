@@ -1,0 +1,222 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/logformat.h"
+#include "monitor/monitor.h"
+#include "monitor/protocol.h"
+
+/*
+ * The monitor program: one thread, one epoll loop, no heap. All of its state is one struct of bounded
+ * tables in the bss, of which only touched pages cost memory. Nothing here blocks: not on a client, not
+ * on the container's stdin; the only waits are epoll_wait() and, after the end has been reported, the
+ * close of the last namespace and the reaping of killed children.
+ *
+ * What is waited for is a *source*: a kind and an index into that kind's table, with the generation of
+ * the slot, so that an event for a slot that was reused within one batch is recognised.
+ *
+ * Signals: SIGCHLD by signalfd. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE and the user signals are
+ * ignored: what wants to end a container signals the container (a shutdown's SIGTERM reaches its
+ * processes too), and a monitor that died of one would take it along by SIGKILL.
+ */
+
+#define CLIENT_MAX 512
+#define EXEC_MAX   64
+
+enum source_kind {
+	SOURCE_SIGNAL,
+	SOURCE_LISTEN,
+	SOURCE_USERNS_LISTEN,
+	SOURCE_OUTPUT,	     /* index: 1 stdout, 2 stderr; a terminal is 1 */
+	SOURCE_STDIN,	     /* room in the container's stdin */
+	SOURCE_CLIENT,
+	SOURCE_EXEC_REPORT,
+	SOURCE_EXEC_OUTPUT,  /* what is drained for a client that has gone: stdout or terminal */
+	SOURCE_EXEC_ERROR,   /* the same: stderr */
+};
+
+enum client_role {
+	CLIENT_NEW = 0, /* no HELLO yet */
+	CLIENT_ATTACH = PROTOCOL_ROLE_ATTACH,
+	CLIENT_EXEC = PROTOCOL_ROLE_EXEC,
+	CLIENT_CONTROL = PROTOCOL_ROLE_CONTROL,
+	CLIENT_USERNS, /* of the other socket: asks for the user namespace */
+};
+
+enum client_flags {
+	CLIENT_LOSSLESS = 1,
+	CLIENT_WAITS = 2,	  /* sent WAIT: gets EXITED */
+	CLIENT_WRITABLE_WANTED = 4,
+	CLIENT_STDIN_REFUSED = 8, /* told BUSY: gets READY */
+	CLIENT_DETACHED = 16,
+	CLIENT_TOLD = 32,	  /* EXITED was sent or queued */
+};
+
+/* A connection; the slot is free when fd is -1 + 1 == 0, so that untouched pages are free slots. */
+struct client {
+	int fd_plus_one;
+	uint16_t generation;
+	uint8_t role;
+	uint8_t flags;
+	uint8_t streams; /* attach: bits 1 << enum protocol_stream */
+	uint8_t exec;	 /* CLIENT_EXEC: index + 1 of its session, 0 before EXEC */
+};
+
+enum exec_state { EXEC_FREE = 0, EXEC_STARTING, EXEC_RUNNING, EXEC_ENDED };
+
+struct exec {
+	uint8_t state;
+	uint8_t flags; /* enum protocol_exec_flags */
+	uint16_t generation;
+	uint16_t client; /* index + 1, 0: gone */
+	uint16_t failed; /* report held a failure */
+	int session_pid; /* the middle process, until reaped */
+	int pid;	 /* the command, until reaped */
+	int pidfd;
+	int report_fd;	 /* monitor's end, until end of file */
+	int exit_code;
+	int output_fd, error_fd; /* our duplicates: stdout or terminal master, stderr */
+	int stdin_fd;		 /* handed out at EXEC_STARTED, then closed */
+	uint32_t order;		 /* of its start, for reuse of ended slots */
+	char id[PROTOCOL_ID_LENGTH];
+};
+
+struct log {
+	int fd; /* -1: off */
+	int errnum; /* why it was turned off */
+	enum monitor_log_driver driver;
+	uint64_t size_bytes;
+	struct log_carry carry[PROTOCOL_STREAM_COUNT];
+};
+
+/* Bytes for the lossless client after the container's end: it is not waited for then. */
+struct tail {
+	uint8_t *data; /* mmap */
+	size_t start, len, capacity;
+};
+
+struct monitor {
+	struct monitor_handover handover;
+	int epoll_fd, signal_fd;
+	int null_fd;
+	bool ended;   /* init was reaped */
+	bool closing; /* reported; only the tail is left to do */
+	bool paused;
+	int exit_code, exit_signal;
+	struct log log;
+
+	int output_fd[PROTOCOL_STREAM_COUNT]; /* [1], [2]; a terminal is [1] */
+	bool output_paused;
+	int lossless; /* index + 1 of the lossless client, 0: none */
+	/* The chunk in output_buffer that the lossless client has no room for yet. */
+	size_t output_pending;
+	int output_pending_stream;
+	bool output_dirty; /* output_buffer has touched pages */
+
+	int stdin_fd;	    /* write end of the pipe, or a duplicate of the terminal */
+	size_t stdin_start, stdin_len;
+	int stdin_client;   /* index + 1 of who sent it */
+	bool stdin_close_wanted;
+
+	unsigned int client_high, exec_high; /* slots at and above were never used */
+	unsigned int client_count;
+	uint32_t exec_order;
+	struct tail tail;
+
+	struct client clients[CLIENT_MAX];
+	struct exec execs[EXEC_MAX];
+	uint8_t output_buffer[PROTOCOL_DATA_MAX] __attribute__((aligned(4096)));
+	uint8_t log_buffer[16384] __attribute__((aligned(4096)));
+	uint8_t message_buffer[PROTOCOL_MESSAGE_MAX] __attribute__((aligned(16)));
+	uint8_t stdin_buffer[PROTOCOL_DATA_MAX];
+};
+
+/* main.c */
+int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind, unsigned int index,
+	unsigned int generation);
+void source_change(struct monitor *m, int fd, uint32_t events, enum source_kind kind,
+	unsigned int index, unsigned int generation);
+/** source_close() - take *FD (may be -1) out of the loop and close it. Children may hold duplicates, so
+ * closing alone would leave it in. */
+void source_close(struct monitor *m, int *fd);
+
+/* log.c */
+void monitor_log_open(struct monitor *m);
+/** monitor_log_write() - append; a failure turns the log off and tells the clients, once. */
+void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_t len);
+/** monitor_log_reopen() - after somebody moved the file away. Returns 0 or -1 with errno. */
+int monitor_log_reopen(struct monitor *m);
+
+/* output.c */
+void output_start(struct monitor *m);
+void output_event(struct monitor *m, int stream);
+/** output_resume() - the lossless client took what was pending, or is gone. */
+void output_resume(struct monitor *m);
+/** output_finish() - after the container's end: everything left in the pipes. Never waits. */
+void output_finish(struct monitor *m);
+/** output_give_back() - idle: return the buffers' pages. */
+void output_give_back(struct monitor *m);
+
+/* stdin.c */
+void stdin_message(struct monitor *m, unsigned int index, const uint8_t *data, size_t len);
+void stdin_event(struct monitor *m);
+/** stdin_close() - once what is pending has been written. */
+void stdin_close(struct monitor *m);
+
+/* clients.c */
+void clients_accept(struct monitor *m);
+void clients_accept_userns(struct monitor *m);
+int client_add(struct monitor *m, int fd, enum client_role role);
+void client_event(struct monitor *m, unsigned int index, uint32_t events);
+void client_drop(struct monitor *m, unsigned int index);
+/** client_send() - without waiting. A peer that does not take it is dropped; the lossless client's
+ * message goes to the tail when the container has ended. */
+void client_send(struct monitor *m, unsigned int index, enum protocol_type type, int value,
+	int value2, const void *payload, size_t len, const int *fds, size_t fd_count);
+/** clients_output() - one chunk to all that are attached to STREAM. False: the lossless one is full. */
+bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t len);
+void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text);
+void clients_report_exit(struct monitor *m);
+/** clients_flush_tail() - true when nothing is left. */
+bool clients_flush_tail(struct monitor *m);
+static inline int client_fd(const struct client *client)
+{
+	return client->fd_plus_one - 1;
+}
+
+/* exec.c */
+void exec_request(struct monitor *m, unsigned int client, const struct protocol_exec *request,
+	int plan_fd);
+void exec_report_event(struct monitor *m, unsigned int index);
+void exec_drain_event(struct monitor *m, unsigned int index, bool error);
+void exec_client_gone(struct monitor *m, unsigned int index);
+/** exec_reaped() - false: PID is no session's. */
+bool exec_reaped(struct monitor *m, int pid, int exit_code);
+/** exec_before_reap() - read all reports, so that every child's pid is known. */
+void exec_before_reap(struct monitor *m);
+struct exec *exec_find(struct monitor *m, const void *id);
+void exec_container_ended(struct monitor *m);
+
+/* end.c */
+/** end_run() - everything that follows the reaping of init, in the order of doc/architecture.md. */
+void end_run(struct monitor *m);
+
+/* musl has no wrapper. */
+static inline void monitor_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	(void)syscall(SYS_close_range, first, last, flags); /* kernel 5.9; flags 5.11 */
+}
+
+/* text.c: the little formatting there is; stdio would cost pages */
+struct text {
+	char *data;
+	size_t len, capacity;
+};
+void text_add(struct text *t, const char *s);
+void text_add_uint(struct text *t, uint64_t v);
