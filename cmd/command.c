@@ -10,6 +10,26 @@
 #include "util/fs.h"
 #include "util/mem.h"
 
+static const char *const log_levels[] = {
+	"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic", NULL};
+
+const struct option_spec global_options[] = {
+	OPTION_STRING("log-level", 0, struct global_options, log_level, "string",
+		"log messages above specified level (trace, debug, info, warn, warning, error, "
+		"fatal, panic)",
+		.default_text = "\"warn\"", .words = log_levels),
+	OPTION_STRING("root", 0, struct global_options, root, "string",
+		"path to the root directory in which data, including images, is stored",
+		.complete = COMPLETE_DIRECTORY),
+	OPTION_STRING("runroot", 0, struct global_options, runroot, "string",
+		"path to the runtime directory with the sockets of running containers",
+		.complete = COMPLETE_DIRECTORY),
+	OPTION_STRING("storage-driver", 0, struct global_options, storage_driver, "string",
+		"select which storage driver is used (overlay, fuse-overlayfs, vfs)"),
+	OPTION_BOOL("version", 'v', struct global_options, version, "version for pod"),
+	OPTION_END,
+};
+
 const struct command_entry *command_find(const struct command *group, const char *name)
 {
 	for (const struct command_entry *e = group->subcommands; e && e->name; e++)

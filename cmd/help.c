@@ -22,7 +22,7 @@ static void add_indented(struct strbuf *out, const char *text, size_t indent)
 {
 	for (const char *p = text; *p; p++) {
 		strbuf_addch(out, *p);
-		if (*p == '\n')
+		if (*p == '\n' && p[1] != '\n')
 			strbuf_pad(out, ' ', indent);
 	}
 }

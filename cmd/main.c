@@ -16,26 +16,6 @@
  * and the one place that prints errors and picks the exit status.
  */
 
-static const char *const log_levels[] = {
-	"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic", NULL};
-
-const struct option_spec global_options[] = {
-	OPTION_STRING("log-level", 0, struct global_options, log_level, "string",
-		"log messages above specified level (trace, debug, info, warn, warning, error, "
-		"fatal, panic)",
-		.default_text = "\"warn\"", .words = log_levels),
-	OPTION_STRING("root", 0, struct global_options, root, "string",
-		"path to the root directory in which data, including images, is stored",
-		.complete = COMPLETE_DIRECTORY),
-	OPTION_STRING("runroot", 0, struct global_options, runroot, "string",
-		"path to the runtime directory with the sockets of running containers",
-		.complete = COMPLETE_DIRECTORY),
-	OPTION_STRING("storage-driver", 0, struct global_options, storage_driver, "string",
-		"select which storage driver is used (overlay, fuse-overlayfs, vfs)"),
-	OPTION_BOOL("version", 'v', struct global_options, version, "version for pod"),
-	OPTION_END,
-};
-
 /* A descriptor 0, 1 or 2 that the caller closed would be given to the next file we open, and what
  * is printed would then go there. */
 static void occupy_standard_descriptors(void)

@@ -16,8 +16,9 @@
  * memory of one template, and of one rendering, is a chain of blocks freed together.
  */
 
-#define DEPTH_MAX 64
-#define STEPS_MAX 2000000u
+#define DEPTH_MAX  64
+#define STEPS_MAX  2000000u
+#define MEMORY_MAX (64u << 20) /* bytes of values, per rendering */
 
 struct block {
 	struct block *next;
@@ -830,6 +831,12 @@ struct render {
 	size_t allocated;
 };
 
+static void *render_alloc(struct render *r, size_t size)
+{
+	r->allocated += size + sizeof(struct block);
+	return arena_alloc(&r->arena, size);
+}
+
 static int render_error(struct error **err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 static int render_error(struct error **err, const char *fmt, ...)
@@ -847,7 +854,7 @@ static int step(struct render *r, struct error **err)
 {
 	if (++r->steps > STEPS_MAX)
 		return render_error(err, "too many steps");
-	if (r->out->len - r->out_start > TEMPLATE_OUTPUT_MAX || r->allocated > TEMPLATE_OUTPUT_MAX)
+	if (r->out->len - r->out_start > TEMPLATE_OUTPUT_MAX || r->allocated > MEMORY_MAX)
 		return render_error(err, "the output is too long");
 	return 0;
 }
@@ -913,7 +920,7 @@ static struct value value_from_json(struct render *r, const struct json *j)
 		break;
 	case JSON_KIND_ARRAY:
 	case JSON_KIND_OBJECT:
-		copy = arena_alloc(&r->arena, sizeof(*copy));
+		copy = render_alloc(r, sizeof(*copy));
 		*copy = *j;
 		v.kind = VALUE_JSON;
 		v.json = copy;
@@ -1101,8 +1108,7 @@ static int print_value(
 			strbuf_addch(out, ']');
 		} else {
 			size_t count = object_length(v), i = 0;
-			struct json *members =
-				arena_alloc(&r->arena, (count + 1) * sizeof(*members));
+			struct json *members = render_alloc(r, (count + 1) * sizeof(*members));
 			struct json member;
 
 			for (struct json_iter it = json_iter(v->json); json_next(&it, &member);)
@@ -1350,8 +1356,7 @@ static int run_slice(struct render *r, const char *name, const struct value *arg
 		r->allocated += to - from;
 		return 0;
 	}
-	items = arena_alloc(&r->arena, (to - from + 1) * sizeof(*items));
-	r->allocated += (to - from) * sizeof(*items);
+	items = render_alloc(r, (to - from + 1) * sizeof(*items));
 	for (size_t i = from; i < to; i++)
 		items[i - from] = array_at(r, v, i);
 	*ret = (struct value){.kind = VALUE_LIST, .items = items, .len = to - from};
@@ -1393,6 +1398,22 @@ struct verb {
 	char letter;
 };
 
+static const char *kind_name(const struct value *v)
+{
+	switch (v->kind) {
+	case VALUE_BOOL:
+		return "bool";
+	case VALUE_INT:
+		return "int";
+	case VALUE_FLOAT:
+		return "float64";
+	case VALUE_STRING:
+		return "string";
+	default:
+		return "interface {}";
+	}
+}
+
 /* One verb's value without width, as Go's fmt does for the kinds that there are. */
 static int print_verb(struct render *r, const struct verb *verb, const struct value *v,
 	struct strbuf *sb, struct error **err)
@@ -1402,16 +1423,8 @@ static int print_verb(struct render *r, const struct verb *verb, const struct va
 	switch (verb->letter) {
 	case 'v':
 	case 's':
-		if (verb->letter == 's' && (is_number(v) || v->kind == VALUE_BOOL)) {
-			strbuf_addf(sb, "%%!s(%s=",
-				v->kind == VALUE_INT     ? "int"
-				: v->kind == VALUE_FLOAT ? "float64"
-							 : "bool");
-			if (print_value(r, v, sb, err) < 0)
-				return -1;
-			strbuf_addch(sb, ')');
-			return 0;
-		}
+		if (verb->letter == 's' && (is_number(v) || v->kind == VALUE_BOOL))
+			break;
 		if (print_value(r, v, sb, err) < 0)
 			return -1;
 		if (verb->precision >= 0 && v->kind == VALUE_STRING) {
@@ -1489,7 +1502,7 @@ static int print_verb(struct render *r, const struct verb *verb, const struct va
 	default:
 		break;
 	}
-	strbuf_addf(sb, "%%!%c(", verb->letter);
+	strbuf_addf(sb, "%%!%c(%s=", verb->letter, kind_name(v));
 	if (print_value(r, v, sb, err) < 0)
 		return -1;
 	strbuf_addch(sb, ')');
@@ -1560,6 +1573,7 @@ static int run_printf(struct render *r, const char *name, const struct value *ar
 	if (next < count) {
 		strbuf_addstr(&sb, "%!(EXTRA ");
 		for (; next < count; next++) {
+			strbuf_addf(&sb, "%s=", kind_name(&args[next]));
 			if (print_value(r, &args[next], &sb, err) < 0)
 				return -1;
 			strbuf_addstr(&sb, next + 1 < count ? ", " : ")");
@@ -1608,8 +1622,7 @@ static int run_split(struct render *r, const char *name, const struct value *arg
 	(void)count;
 	if (text_argument(name, &args[0], err) < 0 || text_argument(name, &args[1], err) < 0)
 		return -1;
-	items = arena_alloc(&r->arena, (args[0].len + 1) * sizeof(*items));
-	r->allocated += (args[0].len + 1) * sizeof(*items);
+	items = render_alloc(r, (args[0].len + 1) * sizeof(*items));
 	for (p = args[0].text; (end = args[1].len ? strstr(p, sep)
 				      : *p        ? p + 1
 						  : NULL);
@@ -1786,7 +1799,7 @@ static int call(struct render *r, const struct operand *operand, const struct va
 	if (total < function->min || total > function->max)
 		return render_error(
 			err, "wrong number of args for %s: got %zu", function->name, total);
-	args = arena_alloc(&r->arena, (total + 1) * sizeof(*args));
+	args = render_alloc(r, (total + 1) * sizeof(*args));
 	for (const struct operand *o = operand->next; o || (final && count < total); count++) {
 		if (o) {
 			if (eval_operand(r, o, dot, &args[count], err) < 0)
@@ -1929,6 +1942,8 @@ static int range_once(struct render *r, const struct node *node, const struct va
 	size_t saved = r->variable_count;
 	int status;
 
+	if (step(r, err) < 0)
+		return -1;
 	if (pipe->assign) {
 		for (unsigned int i = 0; i < pipe->variable_count; i++) {
 			struct variable *variable = find_variable(r, pipe->variables[i]);
@@ -1976,7 +1991,7 @@ static int render_range(struct render *r, const struct node *node, const struct 
 			return 0;
 	} else if (is_object(over)) {
 		size_t count = object_length(over), i = 0;
-		struct json *members = arena_alloc(&r->arena, (count + 1) * sizeof(*members));
+		struct json *members = render_alloc(r, (count + 1) * sizeof(*members));
 		struct json member;
 
 		for (struct json_iter it = json_iter(over->json); json_next(&it, &member);)
