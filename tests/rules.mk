@@ -4,7 +4,7 @@
 T = $(B)/test
 TEST_CC = clang
 TEST_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-TEST_CFLAGS = -std=gnu17 -O1 -g -fno-omit-frame-pointer -Wall $(TEST_SANITIZERS)
+TEST_CFLAGS = -std=gnu17 -O1 -g -fno-omit-frame-pointer -Wall -Wno-unused-variable $(TEST_SANITIZERS)
 
 test_room_sources = $(foreach r,$(rooms),$(call room_sources,$(r))) \
 	$(filter-out %/main.c,$(pod_sources) $(transfer_sources))
@@ -44,7 +44,7 @@ test-stage: all
 	install -d $(STAGE)/bin $(STAGE)/libexec/pod $(STAGE)/tests/data
 	install -m 755 $(B)/pod $(STAGE)/bin/pod
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
-	cp -R $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/data $(STAGE)/tests/
+	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/data) $(STAGE)/tests/
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
 
 # Seconds for each target.

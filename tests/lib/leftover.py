@@ -90,4 +90,5 @@ def main():
         time.sleep(0.05)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

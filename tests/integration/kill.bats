@@ -1,0 +1,63 @@
+# kill -9 of any process at any moment leaves no mount, no lock and no unusable name: `ps` tells the
+# truth, `rm` works, `pull` carries on. Sixty seconds here, half an hour in `make check-long`.
+load ../lib/common
+
+# The campaign's own limits are inside it.
+export BATS_TEST_TIMEOUT=2400
+
+seconds()
+{
+	if [ -n "${POD_TEST_LONG-}" ]; then
+		echo $((30 * $1))
+	else
+		echo "$1"
+	fi
+}
+
+@test "kill -9 at random moments: containers" {
+	load_busybox
+	run python3 "$LIB/killer.py" --seconds "$(seconds 40)" --seed 20260101
+	assert_success
+	echo "# $output" >&3
+}
+
+@test "kill -9 at random moments: networks and pulls" {
+	load_busybox
+	start_registry plain
+	push_busybox kill:latest --layer busybox --layer - <<<'[{"path": "a", "size": 3000000}, {"path": "b", "size": 9}]'
+	run python3 "$LIB/killer.py" --seconds "$(seconds 20)" --seed 20260102 --network --pull "$REGISTRY/kill:latest"
+	assert_success
+	echo "# $output" >&3
+}
+
+@test "kill -9 of the monitor: the container is gone or shown as unsupervised, and can be removed" {
+	load_busybox
+	pod run -d --name victim --network none localhost/busybox sleep 1000
+	local monitor
+
+	monitor=$(pgrep -P "$POD_TEST_REAPER" pod-monitor)
+	kill -9 "$monitor"
+	wait_until 10 sh -c 'test "$(pod ps -q)" = ""'
+	run pod start victim
+	assert_success
+	run pod rm -f -t 0 victim
+	assert_success
+}
+
+@test "kill -9 of everything: the next command tells the truth" {
+	load_busybox
+	for i in 1 2 3; do
+		pod run -d --name "c$i" localhost/busybox sleep 1000
+	done
+	for pid in $(pgrep -P "$POD_TEST_REAPER" '^(pod|slirp4netns)'); do
+		kill -9 "$pid"
+	done
+	wait_until 10 sh -c 'test "$(pod ps -q)" = ""'
+	run pod ps -a --format '{{.Names}} {{.State}}'
+	assert_success
+	refute_output --partial running
+	for i in 1 2 3; do
+		run pod start "c$i"
+		assert_success
+	done
+}
