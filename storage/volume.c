@@ -1,0 +1,360 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "rootless/userns.h"
+#include "storage/volume.h"
+#include "util/fs.h"
+#include "util/json.h"
+#include "util/lock.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define VOLUME_RECORD_MAX (1u << 20) /* bytes */
+#define COPY_DEPTH_MAX	  512
+
+void volume_clear(struct volume *volume)
+{
+	free(volume->name);
+	free(volume->mountpoint);
+	strv_free(volume->labels);
+	strv_free(volume->options);
+	*volume = (struct volume){0};
+}
+
+int volume_name_check(const char *name, struct error **err)
+{
+	size_t len = strlen(name);
+	bool valid = len > 0 && len <= 255;
+
+	for (size_t i = 0; i < len && valid; i++) {
+		char c = name[i];
+		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9');
+
+		valid = alnum || (i > 0 && (c == '_' || c == '.' || c == '-'));
+	}
+	if (!valid)
+		return error_set(err, ERR_INVALID,
+			"invalid volume name \"%s\": names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: "
+			"invalid argument",
+			name);
+	return 0;
+}
+
+char *volume_path(const struct store *store, const char *name)
+{
+	return xasprintf("%s/volumes/%s/_data", store->data_path, name);
+}
+
+static char *record_text(const struct volume *volume)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&out, 0);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_write_object_begin(&w);
+	json_put_int(&w, "version", 1);
+	json_put_string(&w, "name", volume->name);
+	json_put_uint(&w, "created", (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+	json_put_strv(&w, "labels", volume->labels);
+	json_put_strv(&w, "options", volume->options);
+	json_put_bool(&w, "anonymous", volume->anonymous);
+	json_write_object_end(&w);
+	return strbuf_detach(&out);
+}
+
+int volume_create(struct store *store, const struct volume *volume, struct error **err)
+{
+	cleanup_close int dir_fd = -1, lock_fd = -1;
+	cleanup_free char *text = NULL;
+	cleanup_error struct error *ignored = NULL;
+	char tmp[40] = "volume-";
+
+	if (volume_name_check(volume->name, err) < 0)
+		return -1;
+	random_hex(tmp + strlen(tmp), 32);
+	if (mkdirat(store->tmp_fd, tmp, 0700) < 0)
+		return error_errno(err, errno, "create volume '%s'", volume->name);
+	dir_fd = openat(store->tmp_fd, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0) {
+		error_errno(err, errno, "create volume '%s'", volume->name);
+		goto undo;
+	}
+	lock_fd = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err);
+	if (lock_fd < 0)
+		goto undo;
+	if (mkdirat(dir_fd, "_data", 0755) < 0) {
+		error_errno(err, errno, "create volume '%s'", volume->name);
+		goto undo;
+	}
+	text = record_text(volume);
+	if (write_file_atomic(dir_fd, "volume.json", text, strlen(text), 0600, WRITE_SYNC, err) < 0)
+		goto undo;
+	if (renameat2(store->tmp_fd, tmp, store->volumes_fd, volume->name, RENAME_NOREPLACE) < 0) {
+		if (errno == EEXIST)
+			error_set(err, ERR_CONFLICT,
+				"volume with name %s already exists: volume already exists",
+				volume->name);
+		else
+			error_errno(err, errno, "create volume '%s'", volume->name);
+		goto undo;
+	}
+	(void)fsync(store->volumes_fd); /* the name itself; an error shows at the next write */
+	return 0;
+undo:
+	(void)remove_tree(store->tmp_fd, tmp, &ignored); /* the sweeper takes it otherwise */
+	return -1;
+}
+
+int volume_open(struct store *store, const char *name, bool anonymous, struct error **err)
+{
+	cleanup_free char *path = xasprintf("%s/_data", name);
+
+	if (volume_name_check(name, err) < 0)
+		return -1;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		struct volume volume = {.name = (char *)name, .anonymous = anonymous};
+		cleanup_error struct error *one = NULL;
+		int fd = open_beneath(
+			store->volumes_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT)
+			return error_errno(err, errno, "open volume '%s'", name);
+		if (volume_create(store, &volume, &one) < 0 && one->kind != ERR_CONFLICT)
+			return error_move(err, &one);
+	}
+	return error_set(err, ERR_CONFLICT, "volume '%s' was removed meanwhile", name);
+}
+
+int volume_load(struct store *store, const char *name, struct volume *ret, struct error **err)
+{
+	cleanup_json struct json_document *doc = NULL;
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *text = NULL;
+	struct volume volume = {0};
+	struct json root;
+	size_t len;
+
+	if (volume_name_check(name, err) < 0)
+		return -1;
+	dir_fd = openat(
+		store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOT_FOUND,
+			"no volume with name \"%s\" found: no such volume", name);
+	if (dir_fd < 0)
+		return error_errno(err, errno, "open volume '%s'", name);
+	if (read_file_limited(dir_fd, "volume.json", VOLUME_RECORD_MAX, &text, &len, err) < 0 ||
+		json_parse(text, len, "volume.json", &doc, &root, err) < 0 ||
+		json_opt_uint64(&root, "created", UINT64_MAX, &volume.created_ns, err) < 0 ||
+		json_opt_strv(&root, "labels", 65536, &volume.labels, err) < 0 ||
+		json_opt_strv(&root, "options", 65536, &volume.options, err) < 0 ||
+		json_opt_bool(&root, "anonymous", &volume.anonymous, err) < 0) {
+		volume_clear(&volume);
+		return error_wrap(err, "volume '%s'", name);
+	}
+	volume.name = xstrdup(name);
+	volume.mountpoint = volume_path(store, name);
+	*ret = volume;
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct volume *)a)->name, ((const struct volume *)b)->name);
+}
+
+int volume_list(struct store *store, struct volume **ret, size_t *ret_count, struct error **err)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->volumes_fd, ".");
+	struct volume *list = NULL;
+	size_t count = 0, capacity = 0;
+	struct dirent *entry;
+
+	if (!dir)
+		return error_errno(err, errno, "read the volumes");
+	while ((entry = dir_next(dir))) {
+		cleanup_error struct error *one = NULL;
+		struct volume volume;
+
+		if (volume_load(store, entry->d_name, &volume, &one) < 0) {
+			if (one->kind != ERR_NOT_FOUND)
+				log_warning("%s", one->message);
+			continue;
+		}
+		array_grow(list, count, capacity);
+		list[count++] = volume;
+	}
+	if (count)
+		qsort(list, count, sizeof(*list), compare_names);
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}
+
+struct remove_data {
+	int tmp_fd;
+	const char *name;
+};
+
+static int remove_in_userns(void *data, struct error **err)
+{
+	struct remove_data *remove = data;
+
+	return remove_tree(remove->tmp_fd, remove->name, err);
+}
+
+int volume_remove(struct store *store, const char *name, struct error **err)
+{
+	cleanup_error struct error *one = NULL;
+	cleanup_close int userns_fd = -1, dir_fd = -1, lock_fd = -1;
+	char tmp[40] = "volume-";
+	struct remove_data remove = {store->tmp_fd, tmp};
+
+	if (volume_name_check(name, err) < 0)
+		return -1;
+	random_hex(tmp + strlen(tmp), 32);
+	dir_fd = openat(
+		store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd >= 0)
+		lock_fd = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, &one);
+	if (dir_fd >= 0 && lock_fd < 0)
+		return error_move(err, &one);
+	if (renameat(store->volumes_fd, name, store->tmp_fd, tmp) < 0) {
+		if (errno == ENOENT)
+			return error_set(err, ERR_NOT_FOUND,
+				"no volume with name \"%s\" found: no such volume", name);
+		return error_errno(err, errno, "remove volume '%s'", name);
+	}
+	if (remove_tree(store->tmp_fd, tmp, &one) == 0)
+		return 0;
+	if (!store->rootless || (one->errnum != EACCES && one->errnum != EPERM))
+		return error_move(err, &one);
+	userns_fd = userns_get(store->runtime_fd, err);
+	if (userns_fd < 0)
+		return -1;
+	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
+}
+
+bool volume_is_empty(int fd)
+{
+	cleanup_dir DIR *dir = dir_open_at(fd, ".");
+
+	return dir && !dir_next(dir);
+}
+
+static int copy_metadata(int dir_fd, const char *name, const struct stat *st, struct error **err)
+{
+	const struct timespec times[] = {st->st_atim, st->st_mtim};
+
+	if (fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno(err, errno, "change the owner of '%s'", name);
+	/* After the owner: chown takes set-id bits away. */
+	if (!S_ISLNK(st->st_mode) && fchmodat(dir_fd, name, st->st_mode & 07777, 0) < 0)
+		return error_errno(err, errno, "change the mode of '%s'", name);
+	(void)utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW); /* times are a courtesy */
+	return 0;
+}
+
+static int copy_file(int from_dir, int to_dir, const char *name, struct error **err)
+{
+	cleanup_close int in = -1, out = -1;
+	char buf[65536];
+	ssize_t n;
+
+	in = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (in < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (out < 0)
+		return error_errno(err, errno, "create '%s'", name);
+	while ((n = read_full(in, buf, sizeof(buf))) > 0)
+		if (write_all(out, buf, (size_t)n) < 0)
+			return error_errno(err, errno, "write '%s'", name);
+	return n < 0 ? error_errno(err, errno, "read '%s'", name) : 0;
+}
+
+static int copy_tree(int from_fd, int to_fd, unsigned int depth, struct error **err);
+
+static int copy_entry(int from_fd, int to_fd, const char *name, unsigned int depth,
+	struct error **err)
+{
+	struct stat st;
+
+	if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno(err, errno, "stat '%s'", name);
+	if (S_ISDIR(st.st_mode)) {
+		cleanup_close int from = -1, to = -1;
+		int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+		if (mkdirat(to_fd, name, 0700) < 0)
+			return error_errno(err, errno, "create '%s'", name);
+		from = openat(from_fd, name, flags);
+		to = openat(to_fd, name, flags);
+		if (from < 0 || to < 0)
+			return error_errno(err, errno, "open '%s'", name);
+		if (copy_tree(from, to, depth + 1, err) < 0)
+			return -1;
+	} else if (S_ISLNK(st.st_mode)) {
+		char target[4097];
+		ssize_t n = readlinkat(from_fd, name, target, sizeof(target) - 1);
+
+		if (n < 0)
+			return error_errno(err, errno, "read link '%s'", name);
+		target[n] = '\0';
+		if (symlinkat(target, to_fd, name) < 0)
+			return error_errno(err, errno, "create link '%s'", name);
+	} else if (S_ISREG(st.st_mode)) {
+		if (copy_file(from_fd, to_fd, name, err) < 0)
+			return -1;
+	} else if (S_ISFIFO(st.st_mode)) {
+		if (mkfifoat(to_fd, name, 0600) < 0)
+			return error_errno(err, errno, "create FIFO '%s'", name);
+	} else {
+		return 0; /* sockets and devices mean nothing in a volume */
+	}
+	return copy_metadata(to_fd, name, &st, err);
+}
+
+static int copy_tree(int from_fd, int to_fd, unsigned int depth, struct error **err)
+{
+	cleanup_dir DIR *dir = dir_open_at(from_fd, ".");
+	struct dirent *entry;
+
+	if (!dir)
+		return error_errno(err, errno, "read a directory");
+	if (depth > COPY_DEPTH_MAX)
+		return error_set(err, ERR_INVALID, "directories are nested too deep");
+	while ((errno = 0, entry = dir_next(dir)))
+		if (copy_entry(from_fd, to_fd, entry->d_name, depth, err) < 0)
+			return error_wrap(err, "%s", entry->d_name);
+	return errno ? error_errno(err, errno, "read a directory") : 0;
+}
+
+int volume_copy_up(int root_fd, const char *path, int volume_fd, struct error **err)
+{
+	cleanup_close int from_fd = open_in_root(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
+
+	if (from_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (from_fd < 0 || fstat(from_fd, &st) < 0)
+		return error_errno(err, errno, "open '%s' in the image", path);
+	if (!volume_is_empty(volume_fd))
+		return 0; /* another container was first */
+	if (copy_tree(from_fd, volume_fd, 0, err) < 0)
+		return -1;
+	if (fchown(volume_fd, st.st_uid, st.st_gid) < 0 || fchmod(volume_fd, st.st_mode & 07777) < 0)
+		return error_errno(err, errno, "give '%s' the image's owner and mode", path);
+	return 0;
+}
