@@ -1,0 +1,288 @@
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "container/build.h"
+#include "container/parse_env.h"
+#include "container/parse_mount.h"
+#include "container/parse_security.h"
+#include "container/ports.h"
+#include "network/network.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/signals.h"
+#include "util/str.h"
+
+static const char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/* Lowest to highest: defaults, the image's, --env-file, -e. */
+static int build_env(struct container_request *request, const struct image_config *image,
+	struct error **err)
+{
+	struct container_config *config = request->config;
+	cleanup_strv char **env = NULL;
+	cleanup_free char *hostname = NULL;
+
+	strv_append(&env, default_path);
+	strv_append(&env, "container=pod");
+	if (config->terminal)
+		strv_append(&env, "TERM=xterm");
+	for (size_t i = 0; image && image->env && image->env[i]; i++)
+		/* "FOO" or "=x" from an image is no assignment: left out, never the host's value */
+		if (strchr(image->env[i], '=') && image->env[i][0] != '=')
+			env_set(&env, image->env[i]);
+	for (size_t i = 0; request->env_files && request->env_files[i]; i++)
+		if (parse_env_file(&env, request->env_files[i], err) < 0)
+			return -1;
+	for (size_t i = 0; request->env && request->env[i]; i++)
+		if (parse_env(&env, request->env[i], err) < 0)
+			return -1;
+	config->env = steal_ptr(&env);
+	return 0;
+}
+
+static int build_args(struct container_request *request, const struct image_config *image,
+	const char *name, struct error **err)
+{
+	struct container_config *config = request->config;
+	bool has_command = request->command && request->command[0];
+
+	if (!request->entrypoint_given && image)
+		config->entrypoint = strv_copy(image->entrypoint);
+	if (has_command)
+		config->command = strv_copy(request->command);
+	else if (image && !request->entrypoint_given)
+		config->command = strv_copy(image->cmd);
+	for (size_t i = 0; config->entrypoint && config->entrypoint[i]; i++)
+		strv_append(&config->args, config->entrypoint[i]);
+	for (size_t i = 0; config->command && config->command[i]; i++)
+		strv_append(&config->args, config->command[i]);
+	if (!config->args)
+		return error_set(err, ERR_USAGE,
+			"no command or entrypoint provided, and no CMD or ENTRYPOINT from image %s",
+			name);
+	return 0;
+}
+
+static void build_labels(struct container_config *config, const struct image_config *image)
+{
+	cleanup_strv char **own = steal_ptr(&config->labels);
+
+	for (size_t i = 0; image && image->labels && image->labels[i]; i++)
+		env_set(&config->labels, image->labels[i]);
+	for (size_t i = 0; own && own[i]; i++)
+		env_set(&config->labels, own[i]);
+}
+
+struct mount_set {
+	struct container_mount *items;
+	size_t count, capacity;
+};
+
+static void mount_set_clear(struct mount_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		container_mount_clear(&set->items[i]);
+	free(set->items);
+}
+
+static bool mount_set_has(const struct mount_set *set, const char *destination)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (strcmp(set->items[i].destination, destination) == 0)
+			return true;
+	return false;
+}
+
+static int add_mounts(struct mount_set *set, char *const *texts,
+	int (*parse)(const char *, struct container_mount *, struct error **), const char *option,
+	struct error **err)
+{
+	for (; texts && *texts; texts++) {
+		struct container_mount mount = {0};
+
+		if (parse(*texts, &mount, err) < 0)
+			return error_wrap(err, "invalid argument '%s' for '%s'", *texts, option);
+		if (mount_set_has(set, mount.destination)) {
+			error_set(err, ERR_INVALID, "%s: duplicate mount destination",
+				mount.destination);
+			container_mount_clear(&mount);
+			return -1;
+		}
+		array_grow(set->items, set->count, set->capacity);
+		set->items[set->count++] = mount;
+	}
+	return 0;
+}
+
+static int resolve_mount(
+	struct container_config *config, struct container_mount *mount, struct error **err)
+{
+	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->source) {
+		char name[65];
+
+		random_hex(name, 64);
+		mount->source = xstrdup(name);
+		strv_append(&config->anonymous_volumes, name);
+	} else if (mount->kind == CONTAINER_MOUNT_BIND) {
+		char *real = realpath(mount->source, NULL);
+
+		if (!real && errno == ENOENT)
+			return error_set(err, ERR_NOT_FOUND,
+				"statfs %s: no such file or directory: the source of a bind mount must "
+				"exist",
+				mount->source);
+		if (!real)
+			return error_errno(err, errno, "mount source '%s'", mount->source);
+		free(mount->source);
+		mount->source = real;
+	}
+	strv_append_take(&config->mounts, container_mount_text(mount));
+	return 0;
+}
+
+static int build_mounts(struct container_request *request, const struct image_config *image,
+	struct error **err)
+{
+	__attribute__((cleanup(mount_set_clear))) struct mount_set set = {0};
+
+	if (add_mounts(&set, request->volumes, parse_volume, "--volume", err) < 0 ||
+		add_mounts(&set, request->mounts, parse_mount, "--mount", err) < 0 ||
+		add_mounts(&set, request->tmpfs, parse_tmpfs, "--tmpfs", err) < 0)
+		return -1;
+	/* The image's VOLUMEs become anonymous ones where nothing else is mounted. */
+	for (size_t i = 0; image && image->volumes && image->volumes[i]; i++) {
+		struct container_mount mount = {.kind = CONTAINER_MOUNT_VOLUME};
+
+		if (image->volumes[i][0] != '/' || path_has_dotdot(image->volumes[i]))
+			return error_set(err, ERR_INVALID, "the image's volume '%s' is not an absolute path",
+				image->volumes[i]);
+		mount.destination = path_clean(image->volumes[i]);
+		if (strcmp(mount.destination, "/") == 0 || mount_set_has(&set, mount.destination)) {
+			container_mount_clear(&mount);
+			continue;
+		}
+		array_grow(set.items, set.count, set.capacity);
+		set.items[set.count++] = mount;
+	}
+	for (size_t i = 0; i < set.count; i++)
+		if (resolve_mount(request->config, &set.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void publish_exposed(struct container_config *config, const struct image_config *image)
+{
+	for (size_t i = 0; image && image->exposed_ports && image->exposed_ports[i]; i++)
+		strv_append(&config->ports, image->exposed_ports[i]);
+}
+
+/* Gives every port a host port now, so that it stays the same over restarts. */
+static int build_ports(struct container_config *config, struct error **err)
+{
+	size_t count = strv_length(config->ports);
+	struct network_options network = {0};
+	cleanup_free char *other = NULL;
+	int status = -1;
+
+	if (network_parse(config->network_mode, &network, &other, err) < 0)
+		return error_wrap(err, "--network");
+	if (count == 0 || network.mode == NETWORK_NONE || network.mode == NETWORK_CONTAINER ||
+		network.mode == NETWORK_HOST) {
+		/* podman discards published ports with the host's network, too */
+		strv_free(steal_ptr(&config->ports));
+		status = 0;
+		goto out;
+	}
+	network.ports = xcalloc(count, sizeof(*network.ports));
+	for (; network.port_count < count; network.port_count++)
+		if (port_mapping_parse(config->ports[network.port_count],
+			    &network.ports[network.port_count], err) < 0)
+			goto out;
+	if (network_ports_choose(network.ports, count, err) < 0)
+		goto out;
+	strv_free(steal_ptr(&config->ports));
+	config->ports = port_mappings_text(network.ports, count);
+	status = 0;
+out:
+	network_options_clear(&network);
+	return status;
+}
+
+static int check_words(const struct container_config *config, struct error **err)
+{
+	struct security_options security = {0};
+	uint64_t capabilities;
+
+	if (parse_security_options(config->security_opts, &security, err) < 0)
+		return -1;
+	security_options_clear(&security);
+	if (parse_capabilities(config->cap_add, config->cap_drop, &capabilities, err) < 0)
+		return -1;
+	for (size_t i = 0; config->ulimits && config->ulimits[i]; i++) {
+		struct runtime_rlimit limit;
+
+		if (parse_ulimit(config->ulimits[i], &limit, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; config->devices && config->devices[i]; i++) {
+		struct container_device device = {0};
+
+		if (parse_device(config->devices[i], &device, err) < 0)
+			return -1;
+		container_device_clear(&device);
+	}
+	for (size_t i = 0; config->add_hosts && config->add_hosts[i]; i++)
+		if (add_host_check(config->add_hosts[i], err) < 0)
+			return -1;
+	for (size_t i = 0; config->log_options && config->log_options[i]; i++)
+		if (parse_log_option(config->log_driver, config->log_options[i], err) < 0)
+			return -1;
+	if (config->working_dir && config->working_dir[0] && config->working_dir[0] != '/')
+		return error_set(err, ERR_INVALID, "the working directory '%s' is invalid, it needs to be "
+						   "an absolute path",
+			config->working_dir);
+	return 0;
+}
+
+int container_config_build(struct container_request *request, const struct image *image,
+	struct error **err)
+{
+	const struct image_config *from = image ? image->config : NULL;
+	struct container_config *config = request->config;
+
+	if (image) {
+		config->image_id = xstrdup(image->id);
+		if (image->ref_count && image->refs[0].reference)
+			config->image_name = xstrdup(image->refs[0].reference);
+		else
+			config->image_name = xstrdup(image->id);
+		config->diff_ids = strv_copy(from->diff_ids);
+	}
+	if (!config->user)
+		config->user = xstrdup(from && from->user ? from->user : "");
+	if (!config->working_dir)
+		config->working_dir =
+			xstrdup(from && from->working_dir && *from->working_dir ? from->working_dir : "/");
+	if (!config->stop_signal) {
+		int number = SIGTERM;
+
+		if (from && from->stop_signal && *from->stop_signal &&
+			signal_parse(from->stop_signal, &number, err) < 0)
+			return error_wrap(err, "the image's stop signal");
+		config->stop_signal = (uint32_t)number;
+	}
+	build_labels(config, from);
+	if (request->publish_all)
+		publish_exposed(config, from);
+	if (check_words(config, err) < 0 ||
+		build_args(request, from, config->image_name ? config->image_name : "", err) < 0 ||
+		build_env(request, from, err) < 0 || build_mounts(request, from, err) < 0 ||
+		build_ports(config, err) < 0)
+		return -1;
+	return 0;
+}

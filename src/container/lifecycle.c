@@ -1,0 +1,344 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "container/container.h"
+#include "container/names.h"
+#include "container/state.h"
+#include "monitor/client.h"
+#include "monitor/monitor.h"
+#include "rootless/userns.h"
+#include "storage/volume.h"
+#include "util/fs.h"
+#include "util/json.h"
+#include "util/lock.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/proc.h"
+
+/* Everything after the record's creation and the start: signals, waiting, stopping, removing. */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+int container_connect(struct store *store, struct container *container, struct error **err)
+{
+	cleanup_error struct error *one = NULL;
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *path = NULL;
+	char name[80];
+	struct stat st;
+	int fd;
+
+	if (!container_is_running(container))
+		return error_set(err, ERR_CONFLICT,
+			"container '%.12s' is not running: container state improper",
+			container->config->id);
+	snprintf(name, sizeof(name), "%s.sock", container->config->id);
+	fd = monitor_socket_connect(store->runtime_fd, name, &one);
+	if (fd >= 0)
+		return fd;
+	/* It may have been started from a session with another runtime directory. */
+	path = container_runtime_path(container->dir_fd);
+	if (path && strcmp(path, store->runtime_path) != 0)
+		dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir_fd >= 0 && fstat(dir_fd, &st) == 0 && st.st_uid == geteuid()) {
+		error_free(steal_ptr(&one));
+		fd = monitor_socket_connect(dir_fd, name, &one);
+		if (fd >= 0)
+			return fd;
+	}
+	error_move(err, &one);
+	return error_wrap(err,
+		"reach the monitor of container '%.12s' (its runtime directory '%s' may be gone; stop "
+		"and rm work without it)",
+		container->config->id, path ? path : store->runtime_path);
+}
+
+/* A pidfd of init, where it can be seen from here. -1 with errno. */
+static int init_pidfd(const struct container *container)
+{
+	cleanup_error struct error *ignored = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1];
+
+	if (boot_id_get(boot_id, &ignored) < 0 ||
+		strcmp(boot_id, container->status.boot_id) != 0) {
+		errno = ESRCH;
+		return -1;
+	}
+	return proc_pidfd(container->status.init_pid, container->status.init_start_ticks);
+}
+
+int container_signal(struct store *store, struct container *container, int signal, struct error **err)
+{
+	cleanup_close int pidfd = -1, monitor_fd = -1;
+
+	if (!container_is_running(container))
+		return error_set(err, ERR_CONFLICT,
+			"can only kill running containers. %s is in state %s: container state improper",
+			container->config->id, container_state_name(container->status.state));
+	pidfd = init_pidfd(container);
+	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0)
+		return 0;
+	if (pidfd >= 0 && errno == ESRCH)
+		return 0; /* it has just ended */
+	/* Started from another pid namespace: its monitor sees it. */
+	monitor_fd = container_connect(store, container, err);
+	if (monitor_fd < 0)
+		return -1;
+	return monitor_signal(monitor_fd, signal, err);
+}
+
+/* Blocks until nobody holds the container's lock. */
+static int wait_lock_free(struct container *container, struct error **err)
+{
+	cleanup_close int fd = openat(container->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : error_errno(err, errno, "open the container's lock");
+	return lock_fd(fd, LOCK_SHARED, LOCK_WAIT, err);
+}
+
+int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
+	struct error **err)
+{
+	cleanup_close int monitor_fd = -1, pidfd = -1;
+	cleanup_error struct error *one = NULL;
+	bool have_exit = false;
+	int code = 0;
+
+	if (container_refresh(container, err) < 0)
+		return -1;
+	if (container->status.state == CONTAINER_RUNNING) {
+		monitor_fd = container_connect(store, container, &one);
+		if (monitor_fd >= 0 && monitor_wait(monitor_fd, &code, &one) == 0)
+			have_exit = true;
+		else if (wait_lock_free(container, err) < 0)
+			return -1;
+	} else if (container->status.state == CONTAINER_UNSUPERVISED) {
+		struct pollfd pfd = {.events = POLLIN};
+
+		pidfd = pfd.fd = init_pidfd(container);
+		while (pidfd >= 0 && poll(&pfd, 1, -1) < 0 && errno == EINTR)
+			;
+	}
+	if (released && wait_lock_free(container, err) < 0)
+		return -1;
+	/* A --rm container's record may be gone by now; then the monitor's word is all there is. */
+	if (!have_exit) {
+		if (container_refresh(container, err) < 0)
+			return -1;
+		code = container->status.exit_code;
+	} else {
+		error_free(steal_ptr(&one));
+		(void)container_refresh(container, &one);
+	}
+	if (ret_exit)
+		*ret_exit = code;
+	return 0;
+}
+
+/* Waits up to TIMEOUT_MS for init's end; true when it has ended. */
+static bool wait_init(struct container *container, int pidfd, uint64_t timeout_ms)
+{
+	uint64_t end = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+		uint64_t now = now_ms();
+		int left = now < end ? (int)MIN(end - now, (uint64_t)INT32_MAX) : 0;
+		int n;
+
+		if (pidfd >= 0) {
+			n = poll(&pfd, 1, left);
+			if (n > 0)
+				return true;
+			if (n == 0)
+				return false;
+			if (errno != EINTR)
+				return false;
+			continue;
+		}
+		/* Another pid namespace: its lock tells, looked at every 10 ms. */
+		{
+			cleanup_error struct error *ignored = NULL;
+			struct timespec pause = {.tv_nsec = 10000000};
+
+			if (container_refresh(container, &ignored) < 0 ||
+				!container_is_running(container))
+				return true;
+			if (left == 0)
+				return false;
+			nanosleep(&pause, NULL);
+		}
+	}
+}
+
+int container_stop(struct store *store, struct container *container, uint32_t timeout_s,
+	struct error **err)
+{
+	cleanup_close int pidfd = -1;
+
+	if (container_refresh(container, err) < 0)
+		return -1;
+	if (!container_is_running(container))
+		return 0;
+	pidfd = init_pidfd(container);
+	if (timeout_s > 0) {
+		if (container_signal(
+			    store, container, (int)container->config->stop_signal, err) < 0)
+			return error_wrap(err, "stop container '%s'", container->config->name);
+		if (wait_init(container, pidfd, (uint64_t)timeout_s * 1000))
+			return container_wait(store, container, false, NULL, err);
+		log_warning("StopSignal %u failed to stop container %s in %u seconds, resorting to "
+			    "SIGKILL",
+			container->config->stop_signal, container->config->name, timeout_s);
+	}
+	if (container_signal(store, container, SIGKILL, err) < 0)
+		return error_wrap(err, "stop container '%s'", container->config->name);
+	return container_wait(store, container, false, NULL, err);
+}
+
+int container_lock(struct container *container, bool wait, struct error **err)
+{
+	cleanup_close int lock_fd = -1;
+
+	for (;;) {
+		cleanup_error struct error *one = NULL;
+
+		lock_fd = lock_open(container->dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, &one);
+		if (lock_fd >= 0)
+			break;
+		if (one->kind != ERR_CONFLICT)
+			return error_move(err, &one);
+		if (container_refresh(container, err) < 0)
+			return -1;
+		if (container->status.state == CONTAINER_RUNNING)
+			return error_set(err, ERR_CONFLICT, "container '%s' is running",
+				container->config->name);
+		if (!wait)
+			return error_set(err, ERR_CONFLICT,
+				"container '%s' is in use by another command",
+				container->config->name);
+		if (wait_lock_free(container, err) < 0)
+			return -1;
+	}
+	if (container_refresh(container, err) < 0)
+		return -1;
+	return steal_fd(&lock_fd);
+}
+
+struct remove_data {
+	struct store *store;
+	const char *name;
+};
+
+static int remove_in_userns(void *data, struct error **err)
+{
+	struct remove_data *remove = data;
+
+	return remove_tree(remove->store->tmp_fd, remove->name, err);
+}
+
+/* Deletes tmp/NAME. What the container's users made belongs to subordinate ids. */
+static int delete_tree(struct store *store, const char *name, struct error **err)
+{
+	cleanup_error struct error *one = NULL;
+	cleanup_close int userns_fd = -1;
+	struct remove_data remove = {store, name};
+
+	if (remove_tree(store->tmp_fd, name, &one) == 0)
+		return 0;
+	if (!store->rootless || (one->errnum != EACCES && one->errnum != EPERM))
+		return error_move(err, &one);
+	userns_fd = userns_get(store->runtime_fd, err);
+	if (userns_fd < 0)
+		return -1;
+	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
+}
+
+int container_remove(struct store *store, struct container *container,
+	const struct container_remove_options *opts, struct error **err)
+{
+	const struct container_config *config = container->config;
+	cleanup_error struct error *one = NULL;
+	cleanup_close int lock_fd = -1;
+	char trash[80];
+
+	if (container_refresh(container, err) < 0)
+		return -1;
+	if (container_is_running(container)) {
+		if (!opts->force)
+			return error_set(err, ERR_CONFLICT,
+				"cannot remove container %s as it is running - running or paused "
+				"containers cannot be removed without force: container state improper",
+				config->id);
+		if (container_stop(store, container, opts->timeout_s, err) < 0)
+			return -1;
+	}
+	snprintf(trash, sizeof(trash), "rm-%s", config->id);
+	/* A --rm container goes by itself at its end. */
+	for (;;) {
+		lock_fd = container_lock(container, true, &one);
+		if (lock_fd >= 0)
+			break;
+		if (faccessat(store->containers_fd, config->id, F_OK, 0) < 0 && errno == ENOENT)
+			return 0;
+		return error_move(err, &one);
+	}
+	if (renameat(store->containers_fd, config->id, store->tmp_fd, trash) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return error_errno(err, errno, "remove container '%s'", config->name);
+	}
+	names_release(store, config->name, config->id);
+	if (delete_tree(store, trash, err) < 0)
+		return error_wrap(err, "delete the files of container '%s'", config->name);
+	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
+		config->anonymous_volumes[i];
+		i++) {
+		cleanup_error struct error *failed = NULL;
+
+		if (volume_remove(store, config->anonymous_volumes[i], &failed) < 0 &&
+			failed->kind != ERR_NOT_FOUND)
+			log_warning("%s", failed->message);
+	}
+	return 0;
+}
+
+int container_rename(struct store *store, struct container *container, const char *name,
+	struct error **err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&out, 0);
+
+	if (container_name_check(name, err) < 0)
+		return -1;
+	if (names_claim(store, name, container->config->id, err) < 0)
+		return -1;
+	json_write_object_begin(&w);
+	json_put_int(&w, "version", 1);
+	json_put_string(&w, "name", name);
+	json_write_object_end(&w);
+	if (write_file_atomic(container->dir_fd, "settings.json", out.data, out.len, 0600,
+		    WRITE_SYNC, err) < 0) {
+		names_release(store, name, container->config->id);
+		return error_wrap(err, "rename container '%s'", container->config->name);
+	}
+	names_release(store, container->config->name, container->config->id);
+	free(container->config->name);
+	container->config->name = xstrdup(name);
+	return 0;
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "storage/store.h"
+#include "util/error.h"
+
+/* containers/names/<name> is a symbolic link whose text is the id. A link counts while its id has a
+ * record, or a locked directory in tmp/ (being created); else whoever needs the name takes it over
+ * under the exclusive lock of names/. */
+
+/** names_lookup() - the id NAME (checked by container_name_check) links to. Returns 0 or -1. */
+int names_lookup(int names_fd, const char *name, char out[65]);
+
+/** names_claim() - make NAME lead to ID. @err: ERR_CONFLICT, in podman's words. */
+int names_claim(struct store *store, const char *name, const char *id, struct error **err);
+
+/** names_claim_random() - a free name in docker's adjective_noun manner; *ret_name is owned. */
+int names_claim_random(struct store *store, const char *id, char **ret_name, struct error **err);
+
+/** names_release() - remove NAME if it leads to ID. */
+void names_release(struct store *store, const char *name, const char *id);

@@ -1,0 +1,230 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "container/spec.h"
+#include "container/spec_mounts.h"
+#include "container/spec_security.h"
+#include "storage/volume.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+void container_spec_free(struct container_spec *plan)
+{
+	if (!plan)
+		return;
+	runtime_spec_free(plan->spec);
+	overlay_clear(&plan->overlay);
+	network_options_clear(&plan->network);
+	for (size_t i = 0; i < plan->copy_up_count; i++)
+		free(plan->copy_ups[i].path);
+	free(plan->copy_ups);
+	for (size_t i = 0; i < plan->fd_count; i++)
+		close_keep_errno(plan->fds[i]);
+	free(plan->fds);
+	free(plan->rootfs);
+	free(plan);
+}
+
+int container_spec_keep_fd(struct container_spec *plan, int fd)
+{
+	array_grow(plan->fds, plan->fd_count, plan->fd_capacity);
+	plan->fds[plan->fd_count++] = fd;
+	return fd;
+}
+
+/* In init, inside its mount namespace: the root, from layers or (--rootfs) an existing directory, and
+ * the first content of empty volumes, which only now can be read. */
+static int mount_root(void *data, struct error **err)
+{
+	struct container_spec *plan = data;
+	cleanup_close int fd = -1;
+
+	if (!plan->rootfs) {
+		fd = overlay_mount(&plan->overlay, err);
+	} else {
+		fd = open_tree(AT_FDCWD, plan->rootfs,
+			OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		if (fd < 0)
+			error_errno(err, errno, "use '%s' as root file system", plan->rootfs);
+	}
+	if (fd < 0)
+		return -1;
+	for (size_t i = 0; i < plan->copy_up_count; i++)
+		if (volume_copy_up(fd, plan->copy_ups[i].path, plan->copy_ups[i].volume_fd, err) < 0)
+			return error_wrap(err, "copy the image's '%s' into its volume",
+				plan->copy_ups[i].path);
+	return steal_fd(&fd);
+}
+
+static int prepare_root(struct store *store, struct container *container,
+	struct container_spec *plan, struct error **err)
+{
+	const struct container_config *config = container->config;
+	enum storage_driver driver;
+
+	plan->root = (struct root_mounter){mount_root, plan};
+	if (config->rootfs) {
+		plan->rootfs = xstrdup(config->rootfs);
+		return 0;
+	}
+	if (storage_driver_parse(config->storage_driver, &driver, err) < 0 ||
+		overlay_prepare(store, config->diff_ids, strv_length(config->diff_ids),
+			container->dir_fd, driver, &plan->overlay, err) < 0)
+		return -1;
+	plan->overlay.volatile_upper = config->remove;
+	return 0;
+}
+
+static void set_namespace(struct runtime_spec *spec, enum namespace_type type)
+{
+	spec->namespaces[type].mode = NAMESPACE_NEW;
+}
+
+/* "container:<id>": the namespace of a running container, from its monitor. */
+static int join_namespace(struct store *store, struct container_spec *plan,
+	enum namespace_type type, const char *mode, struct error **err)
+{
+	struct runtime_namespace *ns = &plan->spec->namespaces[type];
+	cleanup_container struct container *other = NULL;
+	cleanup_close int monitor_fd = -1;
+	int fd;
+
+	if (container_find(store, str_starts_with(mode, "container:"), &other, err) < 0)
+		return -1;
+	monitor_fd = container_connect(store, other, err);
+	if (monitor_fd < 0)
+		return -1;
+	fd = monitor_namespace(monitor_fd, (int)type, err);
+	if (fd < 0)
+		return error_wrap(err, "namespace of container '%s'", other->config->name);
+	ns->mode = NAMESPACE_JOIN;
+	ns->fd = container_spec_keep_fd(plan, fd);
+	return 0;
+}
+
+static int choose_namespace(struct store *store, struct container_spec *plan,
+	enum namespace_type type, const char *mode, struct error **err)
+{
+	if (mode && str_starts_with(mode, "container:"))
+		return join_namespace(store, plan, type, mode, err);
+	if (!str_equal(mode, "host"))
+		set_namespace(plan->spec, type);
+	return 0;
+}
+
+static int prepare_network(struct store *store, const struct container_config *config,
+	struct container_spec *plan, struct error **err)
+{
+	struct network_options *network = &plan->network;
+	cleanup_free char *other = NULL;
+	size_t count = strv_length(config->ports);
+
+	if (network_parse(config->network_mode, network, &other, err) < 0 ||
+		choose_namespace(store, plan, NAMESPACE_NETWORK, config->network_mode, err) < 0)
+		return -1;
+	network->runtime_dir_fd = store->runtime_fd;
+	network->id = config->id;
+	network->ports = xcalloc(count, sizeof(*network->ports));
+	for (; network->port_count < count; network->port_count++)
+		if (port_mapping_parse(config->ports[network->port_count],
+			    &network->ports[network->port_count], err) < 0)
+			return -1;
+	return 0;
+}
+
+void container_spec_process(const struct container_config *config, struct runtime_process *process)
+{
+	process->terminal = config->terminal;
+	process->user = xstrdup_null(config->user);
+	process->additional_groups = strv_copy(config->groups);
+	process->umask = -1;
+	process->args = strv_copy(config->args);
+	process->env = strv_copy(config->env);
+	process->cwd = xstrdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
+}
+
+static int prepare_log(
+	const struct container_config *config, struct container_spec *plan, struct error **err)
+{
+	if (str_equal(config->log_driver, "none"))
+		plan->log_driver = LOG_DRIVER_NONE;
+	else if (str_equal(config->log_driver, "json-file"))
+		plan->log_driver = LOG_DRIVER_JSON_FILE;
+	else
+		plan->log_driver = LOG_DRIVER_K8S_FILE;
+	plan->log_max_files = 1;
+	for (size_t i = 0; config->log_options && config->log_options[i]; i++) {
+		const char *option = config->log_options[i], *value;
+		uint64_t number;
+
+		if ((value = str_starts_with(option, "max-size="))) {
+			if (str_to_size(value, &plan->log_max_size_bytes, err) < 0)
+				return error_wrap(err, "log option max-size");
+		} else if ((value = str_starts_with(option, "max-file="))) {
+			if (str_to_uint64(value, 1000, &number) < 0 || number == 0)
+				return error_set(err, ERR_INVALID, "invalid log option '%s'", option);
+			plan->log_max_files = (uint32_t)number;
+		}
+	}
+	return 0;
+}
+
+/* "k=v" annotations: the user's, and what other tools look for. */
+static void prepare_annotations(const struct container_config *config, struct runtime_spec *spec)
+{
+	spec->annotations = strv_copy(config->annotations);
+	if (config->stdin_open)
+		strv_append(&spec->annotations, "io.container.interactive=true");
+	strv_append_take(&spec->annotations,
+		xasprintf("org.opencontainers.image.stopSignal=%u", config->stop_signal));
+}
+
+int container_spec_prepare(struct store *store, struct container *container,
+	struct container_spec **ret, struct error **err)
+{
+	__attribute__((cleanup(container_spec_freep))) struct container_spec *plan =
+		xcalloc(1, sizeof(*plan));
+	const struct container_config *config = container->config;
+	cleanup_free char *text = NULL;
+	struct runtime_spec *spec;
+
+	plan->spec = spec = runtime_spec_new();
+	spec->root_readonly = config->read_only;
+	spec->privileged = config->privileged;
+	if (store->rootless)
+		spec->namespaces[NAMESPACE_USER].mode = NAMESPACE_JOIN;
+	set_namespace(spec, NAMESPACE_MOUNT);
+	set_namespace(spec, NAMESPACE_CGROUP);
+	if (choose_namespace(store, plan, NAMESPACE_PID, config->pid_mode, err) < 0 ||
+		choose_namespace(store, plan, NAMESPACE_IPC, config->ipc_mode, err) < 0 ||
+		choose_namespace(store, plan, NAMESPACE_UTS, config->uts_mode, err) < 0 ||
+		prepare_network(store, config, plan, err) < 0)
+		return -1;
+	if (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW)
+		spec->hostname = xstrdup(config->hostname);
+	container_spec_process(config, &spec->process);
+	prepare_annotations(config, spec);
+	if (prepare_root(store, container, plan, err) < 0 ||
+		container_spec_security(config, spec, err) < 0 ||
+		container_spec_mounts(store, container, plan, err) < 0 ||
+		prepare_log(config, plan, err) < 0)
+		return -1;
+	text = runtime_spec_write(spec);
+	if (write_file_atomic(
+		    container->dir_fd, "config.json", text, strlen(text), 0600, 0, err) < 0)
+		return -1;
+	*ret = steal_ptr(&plan);
+	return 0;
+}
+
+int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err)
+{
+	return plan->rootfs ? 0 : overlay_start(&plan->overlay, userns_fd, err);
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "container/container.h"
+#include "monitor/client.h"
+#include "monitor/monitor.h"
+#include "network/network.h"
+#include "runtime/runtime.h"
+#include "storage/overlay.h"
+
+/* From a container's record to what the runtime, the network and the monitor are told. */
+
+/* An empty volume gets what the image has where it is mounted. */
+struct container_copy_up {
+	char *path;
+	int volume_fd; /* borrowed from the plan's fds */
+};
+
+struct container_spec {
+	struct runtime_spec *spec;
+	struct root_mounter root; /* points into this struct */
+	struct overlay overlay;
+	char *rootfs;		  /* --rootfs: absolute path */
+	struct network_options network;
+	enum monitor_log_driver log_driver;
+	uint64_t log_max_size_bytes; /* 0 unlimited */
+	uint32_t log_max_files;
+	struct container_copy_up *copy_ups;
+	size_t copy_up_count, copy_up_capacity;
+	int *fds; /* descriptors that spec refers to; owned */
+	size_t fd_count, fd_capacity;
+};
+
+/**
+ * container_spec_prepare() - everything that can be said before the user namespace is there: options
+ * read again, layers and volumes opened, /etc files and config.json written into the container's
+ * directory
+ * @err: ERR_NOT_FOUND (layer, volume or mount source, named), ERR_INVALID, ERR_UNSUPPORTED
+ */
+int container_spec_prepare(struct store *store, struct container *container,
+	struct container_spec **ret, struct error **err);
+
+/** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root. */
+int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err);
+
+/** container_spec_process() - args, env, user, cwd of a container's own process. */
+void container_spec_process(
+	const struct container_config *config, struct runtime_process *process);
+
+void container_spec_free(struct container_spec *plan);
+static inline void container_spec_freep(struct container_spec **plan)
+{
+	container_spec_free(*plan);
+}
+
+/** container_spec_keep_fd() - FD is closed with PLAN; returns FD. */
+int container_spec_keep_fd(struct container_spec *plan, int fd);

@@ -1,0 +1,245 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "container/parse_mount.h"
+#include "container/spec_mounts.h"
+#include "storage/volume.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+struct container_files {
+	struct store *store;
+	struct container *container;
+	struct container_spec *plan;
+	char *const *taken; /* destinations of the user's mounts */
+};
+
+/* A file of ours in the container's directory, bound over PATH in the container. */
+static int add_file(struct container_files *files, const char *name, const char *path,
+	const char *text, struct error **err)
+{
+	struct container_spec *plan = files->plan;
+	cleanup_free char *source = NULL;
+	struct runtime_mount *mount;
+	int fd;
+
+	if (strv_contains(files->taken, path))
+		return 0;
+	fd = openat(files->container->dir_fd, name,
+		O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return error_errno(err, errno, "create '%s' for the container", name);
+	container_spec_keep_fd(plan, fd);
+	if (write_all(fd, text, strlen(text)) < 0)
+		return error_errno(err, errno, "write '%s' for the container", name);
+	source = xasprintf("%s/containers/%s/%s", files->store->data_path,
+		files->container->config->id, name);
+	mount = runtime_spec_add_mount(plan->spec, path, "bind", source, "bind,rprivate");
+	mount->source_fd = fd;
+	return 0;
+}
+
+/* The kernel's file systems, as podman mounts them. */
+static void add_system_mounts(
+	const struct container_config *config, struct container_spec *plan, char *const *taken)
+{
+	struct runtime_spec *spec = plan->spec;
+	bool host_ipc = spec->namespaces[NAMESPACE_IPC].mode != NAMESPACE_NEW;
+	cleanup_free char *shm = xasprintf(
+		"nosuid,noexec,nodev,mode=1777,size=%" PRIu64, config->shm_size_bytes);
+
+	if (!strv_contains(taken, "/proc")) {
+		if (str_equal(config->pid_mode, "host"))
+			runtime_spec_add_mount(spec, "/proc", "bind", "/proc", "rbind,nosuid,noexec,nodev");
+		else
+			runtime_spec_add_mount(spec, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+	}
+	if (!strv_contains(taken, "/dev"))
+		runtime_spec_add_mount(spec, "/dev", "tmpfs", "tmpfs",
+			"nosuid,noexec,strictatime,mode=755,size=65536k");
+	if (!strv_contains(taken, "/sys"))
+		runtime_spec_add_mount(spec, "/sys", "sysfs", "sysfs",
+			config->privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
+	if (!strv_contains(taken, "/dev"))
+		runtime_spec_add_mount(spec, "/dev/pts", "devpts", "devpts",
+			"nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
+	if (!strv_contains(taken, "/dev/mqueue")) {
+		if (host_ipc && str_equal(config->ipc_mode, "host"))
+			runtime_spec_add_mount(spec, "/dev/mqueue", "bind", "/dev/mqueue",
+				"bind,nosuid,noexec,nodev");
+		else
+			runtime_spec_add_mount(
+				spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+	}
+	if (!strv_contains(taken, "/sys/fs/cgroup") && !strv_contains(taken, "/sys"))
+		runtime_spec_add_mount(spec, "/sys/fs/cgroup", "cgroup", "cgroup",
+			config->privileged ? "rprivate,nosuid,noexec,nodev,relatime,rw"
+					   : "rprivate,nosuid,noexec,nodev,relatime,ro");
+	if (!strv_contains(taken, "/dev/shm")) {
+		if (str_equal(config->ipc_mode, "host"))
+			runtime_spec_add_mount(spec, "/dev/shm", "bind", "/dev/shm",
+				"bind,nosuid,noexec,nodev");
+		else
+			runtime_spec_add_mount(spec, "/dev/shm", "tmpfs", "shm", shm);
+	}
+}
+
+static int add_network_files(struct container_files *files, struct error **err)
+{
+	const struct container_config *config = files->container->config;
+	const struct container_spec *plan = files->plan;
+	bool slirp = plan->network.mode == NETWORK_SLIRP4NETNS;
+	const struct hosts_options hosts = {
+		.hostname = plan->spec->hostname ? plan->spec->hostname : config->hostname,
+		.name = config->name,
+		.ip = slirp ? NETWORK_SLIRP_ADDRESS : NULL,
+		.add_hosts = config->add_hosts,
+		.slirp = slirp,
+		.allow_host_loopback = plan->network.allow_host_loopback,
+	};
+	const struct resolv_options resolv = {
+		.servers = config->dns_servers,
+		.searches = config->dns_searches,
+		.options = config->dns_options,
+		.slirp = slirp,
+	};
+	cleanup_free char *hosts_content = hosts_text(&hosts);
+	cleanup_free char *resolv_content = resolv_conf_text(&resolv);
+	cleanup_free char *hostname_content = xasprintf("%s\n", hosts.hostname);
+
+	if (add_file(files, "hosts", "/etc/hosts", hosts_content, err) < 0 ||
+		add_file(files, "resolv.conf", "/etc/resolv.conf", resolv_content, err) < 0 ||
+		add_file(files, "hostname", "/etc/hostname", hostname_content, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int add_containerenv(struct container_files *files, struct error **err)
+{
+	const struct container_config *config = files->container->config;
+	cleanup_free char *text = NULL;
+
+	if (strv_contains(files->taken, "/run"))
+		return 0;
+	text = xasprintf("engine=\"pod-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid=\"%s\"\n"
+			 "rootless=%d\n",
+		PACKAGE_VERSION, config->name, config->id,
+		config->image_name ? config->image_name : "", config->image_id ? config->image_id : "",
+		files->store->rootless);
+	return add_file(files, "containerenv", "/run/.containerenv", text, err);
+}
+
+static int open_bind_source(const struct container_mount *mount, struct error **err)
+{
+	int fd = open(mount->source, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOT_FOUND,
+			"statfs %s: no such file or directory: the source of a bind mount must exist",
+			mount->source);
+	if (fd < 0)
+		return error_errno(err, errno, "open mount source '%s'", mount->source);
+	return fd;
+}
+
+static int add_user_mount(struct store *store, const struct container_config *config,
+	const struct container_mount *mount,
+	struct container_spec *plan, struct error **err)
+{
+	cleanup_free char *words = str_join(mount->options, ",");
+	cleanup_free char *options = NULL, *source = NULL;
+	struct runtime_mount *added;
+	int fd;
+
+	switch (mount->kind) {
+	case CONTAINER_MOUNT_TMPFS:
+		runtime_spec_add_mount(plan->spec, mount->destination, "tmpfs", "tmpfs", words);
+		return 0;
+	case CONTAINER_MOUNT_BIND:
+		source = xstrdup(mount->source);
+		fd = open_bind_source(mount, err);
+		break;
+	case CONTAINER_MOUNT_VOLUME:
+		source = volume_path(store, mount->source);
+		fd = volume_open(store, mount->source,
+			strv_contains(config->anonymous_volumes, mount->source), err);
+		break;
+	default:
+		return error_set(err, ERR_INVALID, "unknown kind of mount");
+	}
+	if (fd < 0)
+		return -1;
+	container_spec_keep_fd(plan, fd);
+	options = strv_contains(mount->options, "bind") || strv_contains(mount->options, "rbind")
+		? xstrdup(words)
+		: xasprintf("rbind%s%s", *words ? "," : "", words);
+	added = runtime_spec_add_mount(
+		plan->spec, mount->destination, "bind", source, options);
+	added->source_fd = fd;
+	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_is_empty(fd)) {
+		array_grow(plan->copy_ups, plan->copy_up_count, plan->copy_up_capacity);
+		plan->copy_ups[plan->copy_up_count++] =
+			(struct container_copy_up){xstrdup(mount->destination), fd};
+	}
+	return 0;
+}
+
+/* Parents before children, so that no mount hides another: by the number of components. */
+static int compare_depth(const void *a, const void *b)
+{
+	const struct container_mount *x = a, *y = b;
+	size_t dx = 0, dy = 0;
+
+	for (const char *p = x->destination; *p; p++)
+		dx += *p == '/';
+	for (const char *p = y->destination; *p; p++)
+		dy += *p == '/';
+	return dx < dy ? -1 : dx > dy;
+}
+
+struct mount_list {
+	struct container_mount *items;
+	size_t count;
+	char **destinations;
+};
+
+static void mount_list_clear(struct mount_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		container_mount_clear(&list->items[i]);
+	free(list->items);
+	strv_free(list->destinations);
+}
+
+int container_spec_mounts(struct store *store, struct container *container,
+	struct container_spec *plan, struct error **err)
+{
+	__attribute__((cleanup(mount_list_clear))) struct mount_list list = {0};
+	struct container_files files = {.store = store, .container = container, .plan = plan};
+	char **texts = container->config->mounts;
+	size_t count = strv_length(texts);
+
+	list.items = xcalloc(count, sizeof(*list.items));
+	for (; list.count < count; list.count++) {
+		if (parse_mount(texts[list.count], &list.items[list.count], err) < 0)
+			return error_wrap(err, "container.json");
+		strv_append(&list.destinations, list.items[list.count].destination);
+	}
+	if (count > 1)
+		qsort(list.items, count, sizeof(*list.items), compare_depth);
+	add_system_mounts(container->config, plan, list.destinations);
+	files.taken = list.destinations;
+	if (add_network_files(&files, err) < 0 || add_containerenv(&files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (add_user_mount(store, container->config, &list.items[i], plan, err) < 0)
+			return -1;
+	return 0;
+}

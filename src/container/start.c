@@ -1,0 +1,456 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "container/ports.h"
+#include "container/spec.h"
+#include "container/state.h"
+#include "monitor/monitor.h"
+#include "network/network.h"
+#include "rootless/idmap.h"
+#include "rootless/userns.h"
+#include "runtime/runtime.h"
+#include "util/fs.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/proc.h"
+#include "util/str.h"
+
+/*
+ * Starting a container: the command prepares everything that can fail early, forks the monitor process,
+ * and reads one message from it: started, or why not.
+ *
+ *   command                              monitor process (child, own session)
+ *   ------------------------------------------------------------------------------------------
+ *   lock, spec, layers, pipes
+ *   fork ------------------------------> runtime_create: namespaces, init goes on with its mounts
+ *                                        network_start; run.json; sockets; network_ready
+ *                                        runtime_start: init's execve
+ *   start_reply <----------------------- {kind, errnum, text} or {started, notes}
+ *   drops the lock (the child has it)    fdatasync of the record (kept containers), monitor_become
+ */
+
+struct start_reply {
+	uint32_t started; /* 1, or an error: */
+	uint32_t error_kind;
+	int32_t errnum;
+	char text[8192]; /* the error's message, or notes, one a line; NUL-terminated, may be cut */
+};
+
+/* What the command prepares; the monitor process inherits it by fork. -1: not there. */
+struct start {
+	struct store *store;
+	struct container *container;
+	struct container_spec *plan;
+	int lock_fd, program_fd, userns_fd, log_fd;
+	int reply_command_fd, reply_monitor_fd;
+	int client_command_fd, client_monitor_fd;
+	/* the container's ends, and the monitor's */
+	int stdin_fd, stdout_fd, stderr_fd;
+	int stdin_write_fd, stdout_read_fd, stderr_read_fd;
+	bool lossless;
+	unsigned int preserve_fds;
+};
+
+static void start_clear(struct start *start)
+{
+	int *fds[] = {&start->lock_fd, &start->program_fd, &start->userns_fd, &start->log_fd,
+		&start->reply_command_fd, &start->reply_monitor_fd, &start->client_command_fd,
+		&start->client_monitor_fd, &start->stdin_fd, &start->stdout_fd, &start->stderr_fd,
+		&start->stdin_write_fd, &start->stdout_read_fd, &start->stderr_read_fd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_replace(fds[i], -1);
+	container_spec_free(start->plan);
+	start->plan = NULL;
+}
+
+static int make_pair(int *ret_a, int *ret_b, struct error **err)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return error_errno(err, errno, "make a socket pair");
+	*ret_a = fds[0];
+	*ret_b = fds[1];
+	return 0;
+}
+
+static int make_pipe(int *ret_read, int *ret_write, struct error **err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "make a pipe");
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+static int prepare_stdio(struct start *start, struct error **err)
+{
+	const struct container_config *config = start->container->config;
+
+	if (config->terminal)
+		return 0; /* init makes the terminal, in the container's devpts */
+	if (config->stdin_open) {
+		if (make_pipe(&start->stdin_fd, &start->stdin_write_fd, err) < 0)
+			return -1;
+	} else {
+		start->stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (start->stdin_fd < 0)
+			return error_errno(err, errno, "open '/dev/null'");
+	}
+	if (make_pipe(&start->stdout_read_fd, &start->stdout_fd, err) < 0 ||
+		make_pipe(&start->stderr_read_fd, &start->stderr_fd, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void reply_error(int fd, const struct error *error)
+{
+	struct start_reply reply = {.error_kind = error->kind, .errnum = error->errnum};
+
+	snprintf(reply.text, sizeof(reply.text), "%s", error->message);
+	/* If the command is gone, nobody wants to know. */
+	(void)send(fd, &reply, sizeof(reply), MSG_NOSIGNAL);
+}
+
+static void reply_started(int fd, char *const *notes)
+{
+	struct start_reply reply = {.started = 1};
+	size_t used = 0;
+
+	for (; notes && *notes && used < sizeof(reply.text); notes++)
+		used += (size_t)snprintf(
+			reply.text + used, sizeof(reply.text) - used, "%s\n", *notes);
+	(void)send(fd, &reply, sizeof(reply), MSG_NOSIGNAL);
+}
+
+static int receive_reply(int fd, const char *name, struct error **err)
+{
+	struct start_reply reply;
+	ssize_t n;
+
+	do
+		n = recv(fd, &reply, sizeof(reply), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(err, errno, "start container '%s'", name);
+	if (n != sizeof(reply))
+		return error_set(err, ERR_SYSTEM,
+			"start container '%s': its monitor was killed before it ran", name);
+	reply.text[sizeof(reply.text) - 1] = '\0';
+	if (reply.started) {
+		for (char *line = strtok(reply.text, "\n"); line; line = strtok(NULL, "\n"))
+			log_warning("%s", line);
+		return 0;
+	}
+	error_set(err, reply.error_kind < ERR_KIND_COUNT ? reply.error_kind : ERR_SYSTEM, "%s",
+		reply.text);
+	(*err)->errnum = reply.errnum;
+	return -1;
+}
+
+/* The monitor's own side. */
+struct supervisor {
+	struct runtime_instance instance;
+	struct network network;
+	int listen_fd, userns_listen_fd;
+	char control_socket[96], userns_socket[96];
+	bool has_run_file;
+};
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int write_run_file(struct start *start, struct supervisor *sup, struct error **err)
+{
+	struct container_status *status = &start->container->status;
+
+	container_status_clear(status);
+	status->init_pid = sup->instance.pid;
+	status->monitor_pid = getpid();
+	status->started_ns = realtime_ns();
+	if (boot_id_get(status->boot_id, err) < 0)
+		return -1;
+	if (proc_start_time(status->init_pid, &status->init_start_ticks) < 0 ||
+		proc_start_time(status->monitor_pid, &status->monitor_start_ticks) < 0)
+		return error_set(err, ERR_SYSTEM, "the container's init ended during set-up");
+	status->ports = port_mappings_text(
+		start->plan->network.ports, start->plan->network.port_count);
+	if (container_run_write(start->container->dir_fd, status, start->store->runtime_path, false,
+		    err) < 0)
+		return -1;
+	sup->has_run_file = true;
+	return 0;
+}
+
+static int listen_sockets(struct start *start, struct supervisor *sup, struct error **err)
+{
+	const char *id = start->container->config->id;
+
+	snprintf(sup->control_socket, sizeof(sup->control_socket), "%s.sock", id);
+	sup->listen_fd = monitor_socket_listen(start->store->runtime_fd, sup->control_socket, err);
+	if (sup->listen_fd < 0)
+		return -1;
+	if (start->userns_fd >= 0) {
+		struct id_maps maps = {0};
+		char hash[17];
+
+		if (id_maps_default(&maps, err) < 0)
+			return -1;
+		id_maps_hash(&maps, hash);
+		id_maps_clear(&maps);
+		snprintf(sup->userns_socket, sizeof(sup->userns_socket), "userns-%s.%.12s", hash, id);
+		sup->userns_listen_fd =
+			monitor_socket_listen(start->store->runtime_fd, sup->userns_socket, err);
+		if (sup->userns_listen_fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int bring_up(struct start *start, struct supervisor *sup, char ***notes, struct error **err)
+{
+	struct container_spec *plan = start->plan;
+	const struct runtime_options opts = {
+		.userns_fd = start->userns_fd,
+		.root = plan->root,
+		.stdin_fd = start->stdin_fd,
+		.stdout_fd = start->stdout_fd,
+		.stderr_fd = start->stderr_fd,
+		.preserve_fds = start->preserve_fds,
+		.cgroup_fd = -1,
+		.init = start->container->config->init,
+		.notes = notes,
+	};
+	bool slirp = plan->network.mode == NETWORK_SLIRP4NETNS;
+
+	if (runtime_create(plan->spec, &opts, &sup->instance, err) < 0)
+		return -1;
+	if (slirp &&
+		network_start(&plan->network, sup->instance.namespace_fds[NAMESPACE_NETWORK],
+			start->userns_fd, &sup->network, err) < 0)
+		return -1;
+	/* Init is busy with its mounts: this costs nothing. */
+	if (listen_sockets(start, sup, err) < 0)
+		return -1;
+	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
+		return -1;
+	if (write_run_file(start, sup, err) < 0)
+		return -1;
+	return runtime_start(&sup->instance, err);
+}
+
+static void tear_down(struct start *start, struct supervisor *sup)
+{
+	runtime_instance_destroy(&sup->instance);
+	network_stop(&sup->network);
+	if (sup->listen_fd >= 0)
+		(void)unlinkat(start->store->runtime_fd, sup->control_socket, 0);
+	if (sup->userns_listen_fd >= 0)
+		(void)unlinkat(start->store->runtime_fd, sup->userns_socket, 0);
+	/* It never ran: back to "created". */
+	if (sup->has_run_file)
+		(void)unlinkat(start->container->dir_fd, "run.json", 0);
+}
+
+static void fill_handover(
+	const struct start *start, const struct supervisor *sup, struct monitor_handover *h)
+{
+	const struct container_config *config = start->container->config;
+	const struct container_spec *plan = start->plan;
+
+	*h = (struct monitor_handover){
+		.magic = MONITOR_HANDOVER_MAGIC,
+		.version = 1,
+		.size = sizeof(*h),
+		.flags = (config->terminal ? MONITOR_TERMINAL : 0u) |
+			(config->stdin_open ? MONITOR_STDIN_OPEN : 0u) |
+			(config->remove ? MONITOR_REMOVE : 0u) |
+			(start->lossless ? MONITOR_LOSSLESS : 0u) |
+			(sup->userns_listen_fd >= 0 ? MONITOR_SHARE_USERNS : 0u),
+		.init_pid = sup->instance.pid,
+		.init_pidfd = sup->instance.pidfd,
+		.lock_fd = start->lock_fd,
+		.container_dir_fd = start->container->dir_fd,
+		.containers_dir_fd = start->store->containers_fd,
+		.names_dir_fd = start->store->names_fd,
+		.tmp_dir_fd = start->store->tmp_fd,
+		.runtime_dir_fd = start->store->runtime_fd,
+		.listen_fd = sup->listen_fd,
+		.userns_listen_fd = sup->userns_listen_fd,
+		.first_client_fd = start->client_monitor_fd,
+		.terminal_fd = sup->instance.terminal_fd,
+		.stdin_fd = start->stdin_write_fd,
+		.stdout_fd = start->stdout_read_fd,
+		.stderr_fd = start->stderr_read_fd,
+		.log_fd = start->log_fd,
+		.cgroup_fd = -1,
+		.network_pid = sup->network.pid,
+		.network_pidfd = sup->network.pidfd,
+		.network_exit_fd = sup->network.exit_fd,
+		.log_driver = plan->log_driver,
+		.log_max_size_bytes = plan->log_max_size_bytes,
+		.log_max_files = plan->log_max_files,
+		.stop_signal = config->stop_signal,
+		.stop_timeout_s = config->stop_timeout_s,
+		.started_realtime_ns = start->container->status.started_ns,
+	};
+	memcpy(h->namespace_fds, sup->instance.namespace_fds, sizeof(h->namespace_fds));
+	/* The user namespace is handed out and entered by its own descriptor. */
+	if (start->userns_fd >= 0 && h->namespace_fds[NAMESPACE_USER] < 0)
+		h->namespace_fds[NAMESPACE_USER] = start->userns_fd;
+	snprintf(h->id, sizeof(h->id), "%s", config->id);
+	snprintf(h->name, sizeof(h->name), "%s", config->name);
+	memcpy(h->boot_id, start->container->status.boot_id, sizeof(h->boot_id));
+	snprintf(h->control_socket, sizeof(h->control_socket), "%s", sup->control_socket);
+	snprintf(h->userns_socket, sizeof(h->userns_socket), "%s", sup->userns_socket);
+}
+
+/* Entry: forked from the command, single-threaded, host's namespaces and the user's ids; all
+ * descriptors of START open. Must end as pod-monitor or not at all. */
+__attribute__((noreturn)) static void monitor_process(struct start *start)
+{
+	struct supervisor sup = {
+		.network = NETWORK_INIT,
+		.listen_fd = -1,
+		.userns_listen_fd = -1,
+	};
+	cleanup_strv char **notes = NULL;
+	struct error *failed = NULL;
+	struct monitor_handover handover;
+	int null_fd;
+
+	(void)setsid(); /* a fresh child is never a group leader */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	(void)prctl(PR_SET_NAME, "pod-monitor");
+	fd_replace(&start->reply_command_fd, -1);
+	fd_replace(&start->client_command_fd, -1);
+	sup.instance.pid = -1;
+	sup.instance.pidfd = sup.instance.sync_fd = sup.instance.terminal_fd = -1;
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		sup.instance.namespace_fds[i] = -1;
+	/* The user's terminal or pipe must not be kept open by us. */
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd >= 0) {
+		(void)dup2(null_fd, 0);
+		(void)dup2(null_fd, 1);
+		(void)dup2(null_fd, 2);
+		if (null_fd > 2)
+			close_keep_errno(null_fd);
+	}
+	if (bring_up(start, &sup, &notes, &failed) < 0) {
+		tear_down(start, &sup);
+		/* Only now is everything gone that a next command could stumble over. */
+		fd_replace(&start->lock_fd, -1);
+		reply_error(start->reply_monitor_fd, failed);
+		_exit(1);
+	}
+	/* The container's ends of the pipes are init's alone now. */
+	fd_replace(&start->stdin_fd, -1);
+	fd_replace(&start->stdout_fd, -1);
+	fd_replace(&start->stderr_fd, -1);
+	fill_handover(start, &sup, &handover);
+	reply_started(start->reply_monitor_fd, notes);
+	fd_replace(&start->reply_monitor_fd, -1);
+	if (!start->container->config->remove)
+		(void)fdatasync(start->container->dir_fd); /* durability class of kept records */
+	(void)monitor_become(start->program_fd, &handover, &failed);
+	/* Without a monitor there is no container: PDEATHSIG takes init down with us. */
+	_exit(1);
+}
+
+int container_start(struct store *store, struct container *container,
+	const struct container_start_options *opts, int *ret_client_fd, struct error **err)
+{
+	__attribute__((cleanup(start_clear))) struct start start = {
+		.store = store,
+		.container = container,
+		.lock_fd = opts->lock_fd,
+		.program_fd = -1,
+		.userns_fd = -1,
+		.log_fd = -1,
+		.reply_command_fd = -1,
+		.reply_monitor_fd = -1,
+		.client_command_fd = -1,
+		.client_monitor_fd = -1,
+		.stdin_fd = -1,
+		.stdout_fd = -1,
+		.stderr_fd = -1,
+		.stdin_write_fd = -1,
+		.stdout_read_fd = -1,
+		.stderr_read_fd = -1,
+		.lossless = opts->lossless,
+		.preserve_fds = opts->preserve_fds,
+	};
+	struct userns_request *userns = opts->userns;
+	pid_t pid;
+
+	if (start.lock_fd < 0) {
+		start.lock_fd = container_lock(container, true, err);
+		if (start.lock_fd < 0)
+			goto fail;
+	}
+	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
+		goto fail;
+	if (container_spec_prepare(store, container, &start.plan, err) < 0)
+		goto fail;
+	start.program_fd = monitor_program_open(err);
+	if (start.program_fd < 0)
+		goto fail;
+	if (prepare_stdio(&start, err) < 0 ||
+		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
+		goto fail;
+	if (opts->attach &&
+		make_pair(&start.client_command_fd, &start.client_monitor_fd, err) < 0)
+		goto fail;
+	if (start.plan->log_driver != LOG_DRIVER_NONE) {
+		start.log_fd = openat(container->dir_fd, "log",
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (start.log_fd < 0) {
+			error_errno(err, errno, "open the log of container '%s'",
+				container->config->name);
+			goto fail;
+		}
+	}
+	if (userns) {
+		start.userns_fd = userns_finish(steal_ptr(&userns), err);
+		if (start.userns_fd < 0)
+			goto fail;
+	}
+	if (container_spec_finish(start.plan, start.userns_fd, err) < 0)
+		goto fail;
+	pid = fork();
+	if (pid < 0) {
+		error_errno(err, errno, "fork the monitor");
+		goto fail;
+	}
+	if (pid == 0)
+		monitor_process(&start);
+	fd_replace(&start.reply_monitor_fd, -1);
+	fd_replace(&start.lock_fd, -1); /* the monitor process has it */
+	if (receive_reply(start.reply_command_fd, container->config->name, err) < 0)
+		return -1;
+	*ret_client_fd = steal_fd(&start.client_command_fd);
+	return 0;
+fail:
+	userns_cancel(userns);
+	return -1;
+}
