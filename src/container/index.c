@@ -14,6 +14,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/strbuf.h"
 
 /*
  * File format, host byte order (the index never leaves the host):
