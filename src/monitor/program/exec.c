@@ -505,7 +505,11 @@ void exec_report_event(struct monitor *m, unsigned int index)
 		.msg_control = control.space,
 		.msg_controllen = sizeof(control.space),
 	};
-	struct process_failure gone = {.step = PROCESS_STEP_ENTER, .errnum = ESRCH};
+	struct process_failure gone = {
+		.step = PROCESS_STEP_ENTER,
+		.errnum = ESRCH,
+		.text = "it has ended",
+	};
 	ssize_t n = recvmsg(exec->report_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int master_fd = -1, pid = 0;
 
