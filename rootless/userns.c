@@ -406,14 +406,12 @@ struct run_result {
 	int32_t failed, kind, errnum;
 };
 
-int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
-	void *data, struct error **err)
+int userns_run_begin(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
+	void *data, struct userns_child *ret, struct error **err)
 {
 	cleanup_close int our_fd = -1, child_fd = -1;
-	cleanup_free char *text = NULL;
 	struct run_result result;
-	int fds[2], status;
-	size_t len;
+	int fds[2];
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -435,15 +433,26 @@ int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct err
 			(void)write_all(child_fd, e->message, strlen(e->message));
 		_exit(0);
 	}
-	fd_replace(&child_fd, -1);
+	*ret = (struct userns_child){.pid = pid, .result_fd = steal_fd(&our_fd)};
+	return 0;
+}
+
+int userns_run_finish(struct userns_child *child, struct error **err)
+{
+	cleanup_close int our_fd = steal_fd(&child->result_fd);
+	cleanup_free char *text = NULL;
+	struct run_result result;
+	size_t len;
+	int status;
+
 	if (read_fd_limited(our_fd, 65536, &text, &len, err) < 0) {
 		cleanup_error struct error *ignored = NULL;
 
-		(void)kill(pid, SIGKILL);
-		(void)spawn_wait(pid, &ignored);
+		(void)kill(child->pid, SIGKILL);
+		(void)spawn_wait(child->pid, &ignored);
 		return -1;
 	}
-	status = spawn_wait(pid, err);
+	status = spawn_wait(child->pid, err);
 	if (status < 0)
 		return -1;
 	if (len < sizeof(result))
@@ -458,4 +467,14 @@ int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct err
 		"%s", text + sizeof(result));
 	(*err)->errnum = result.errnum;
 	return -1;
+}
+
+int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
+	void *data, struct error **err)
+{
+	struct userns_child child;
+
+	if (userns_run_begin(userns_fd, with_mounts, fn, data, &child, err) < 0)
+		return -1;
+	return userns_run_finish(&child, err);
 }

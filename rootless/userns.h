@@ -47,3 +47,14 @@ int userns_enter(int userns_fd, bool with_mounts, struct error **err);
  * and wait; FN's error travels back. FN returns 0 or -1 with err. */
 int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err), void *data,
 	struct error **err);
+
+/* The same in two steps, for several children at once, which find out by their descriptors when
+ * another has ended. */
+struct userns_child {
+	pid_t pid;
+	int result_fd;
+};
+int userns_run_begin(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
+	void *data, struct userns_child *ret, struct error **err);
+/** userns_run_finish() - wait, reap, give FN's error. Exactly once for each that was begun. */
+int userns_run_finish(struct userns_child *child, struct error **err);
