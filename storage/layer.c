@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/layer.h"
+#include "storage/unpack.h"
 #include "util/fs.h"
 #include "util/json.h"
 #include "util/lock.h"
@@ -127,7 +130,8 @@ int layer_begin(struct store *store, const char *diff_id, struct layer_writer **
 	if (diff_id_check(diff_id, err) < 0)
 		return -1;
 	writer = xmalloc(sizeof(*writer));
-	*writer = (struct layer_writer){.dir_fd = -1, .diff_fd = -1, .lock_fd = -1};
+	*writer = (struct layer_writer){
+		.dir_fd = -1, .diff_fd = -1, .implied_fd = -1, .lock_fd = -1};
 	for (int attempt = 0; attempt < BEGIN_ATTEMPTS && result < 0; attempt++) {
 		cleanup_error struct error *why = NULL;
 
@@ -148,6 +152,12 @@ int layer_begin(struct store *store, const char *diff_id, struct layer_writer **
 		if (writer->diff_fd < 0)
 			result = -1;
 	}
+	if (result == 0) {
+		writer->implied_fd = openat(writer->dir_fd, "implied",
+			O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (writer->implied_fd < 0)
+			result = error_errno(err, errno, "create '%s/implied'", writer->name);
+	}
 	if (result < 0) {
 		error_wrap(err, "begin layer %.12s", digest_hex(diff_id));
 		layer_writer_free(store, writer, -1);
@@ -155,6 +165,108 @@ int layer_begin(struct store *store, const char *diff_id, struct layer_writer **
 	}
 	*ret = writer;
 	return 0;
+}
+
+struct adoption {
+	int diff_fd;
+	const int *lower_fds;
+	size_t lower_count;
+	char **implied; /* sorted; "-path" before "+path" decides */
+	size_t count;
+};
+
+/* Directories only, no links on the way: what is meant is the very path. */
+static int open_plain(int root_fd, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned int)(flags | O_DIRECTORY | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+}
+
+static int adopt_one(const struct adoption *adoption, const char *path, struct error **err)
+{
+	cleanup_close int fd = -1;
+	struct timespec times[2];
+	struct stat st;
+
+	for (size_t i = 0; i < adoption->lower_count && fd < 0; i++) {
+		fd = open_plain(adoption->lower_fds[i], path, O_PATH);
+		/* A file, a whiteout or a link there hides what lies below it. */
+		if (fd < 0 && errno != ENOENT)
+			return 0;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	fd_replace(&fd, open_plain(adoption->diff_fd, path, O_RDONLY));
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return 0; /* replaced by a later entry */
+	times[0] = times[1] = st.st_mtim;
+	if (fd < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0 ||
+		futimens(fd, times) < 0)
+		return error_errno(err, errno, "set owner and mode of '%s' in a layer", path);
+	return 0;
+}
+
+static int adopt_all(void *data, struct error **err)
+{
+	const struct adoption *adoption = data;
+
+	for (size_t i = 0; i < adoption->count; i++)
+		if (adoption->implied[i][0] == '+' &&
+			adopt_one(adoption, adoption->implied[i] + 1, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* By path, "-" first. */
+static int implied_compare(const void *a, const void *b)
+{
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	int order = strcmp(x + 1, y + 1);
+
+	return order ? order : y[0] - x[0];
+}
+
+int layer_adopt_parents(struct layer_writer *writer, const int *lower_fds, size_t lower_count,
+	int userns_fd, struct error **err)
+{
+	struct adoption adoption = {
+		.diff_fd = writer->diff_fd, .lower_fds = lower_fds, .lower_count = lower_count};
+	cleanup_free char *text = NULL;
+	size_t len, capacity = 0, kept = 0;
+	int result;
+
+	if (lseek(writer->implied_fd, 0, SEEK_SET) < 0)
+		return error_errno(err, errno, "read the list of implied directories");
+	if (read_fd_limited(writer->implied_fd, UNPACK_IMPLIED_MAX, &text, &len, err) < 0)
+		return error_wrap(err, "the list of implied directories");
+	/* The unpacker, which wrote it, is not trusted. */
+	for (size_t i = 0; i < len; i += strlen(text + i) + 1) {
+		if ((text[i] != '+' && text[i] != '-') || !text[i + 1])
+			continue;
+		array_grow(adoption.implied, adoption.count, capacity);
+		adoption.implied[adoption.count++] = text + i;
+	}
+	if (!adoption.count || !lower_count) {
+		free(adoption.implied);
+		return 0;
+	}
+	qsort(adoption.implied, adoption.count, sizeof(*adoption.implied), implied_compare);
+	for (size_t i = 0; i < adoption.count; i++) {
+		const char *before = kept ? adoption.implied[kept - 1] : NULL;
+
+		/* the same path again, or one with an entry of its own */
+		if (before && strcmp(before + 1, adoption.implied[i] + 1) == 0)
+			continue;
+		adoption.implied[kept++] = adoption.implied[i];
+	}
+	adoption.count = kept;
+	result = userns_run(userns_fd, false, adopt_all, &adoption, err);
+	free(adoption.implied);
+	return result;
 }
 
 int layer_commit(struct store *store, struct layer_writer *writer, const struct layer_record *record,
@@ -197,7 +309,8 @@ int layer_commit(struct store *store, struct layer_writer *writer, const struct 
 	free(writer->name);
 	writer->name = NULL; /* disarmed */
 	/* Only now: unlocked in tmp/ it would be garbage. */
-	(void)unlinkat(writer->dir_fd, "lock", 0); /* left behind it does no harm */
+	(void)unlinkat(writer->dir_fd, "lock", 0); /* left behind they do no harm */
+	(void)unlinkat(writer->dir_fd, "implied", 0);
 	return 0;
 }
 
@@ -213,6 +326,7 @@ void layer_writer_free(struct store *store, struct layer_writer *writer, int use
 	}
 	close_keep_errno(writer->diff_fd);
 	close_keep_errno(writer->dir_fd);
+	close_keep_errno(writer->implied_fd);
 	close_keep_errno(writer->lock_fd);
 	free(writer->name);
 	free(writer);

@@ -19,8 +19,7 @@
  *   5   pipe of little-endian uint64_t counters: bytes of the source that are there and may be read;
  *       end of file means that the last counter is the whole. /dev/null: the source is complete.
  *   6   the layer's diff/ directory, empty
- *   7.. the diff/ directories of the layers below, top first, as many as there are: a directory that
- *       this layer's tar implies but does not hold takes mode and owner from there
+ *   7   a file that gets the list of implied directories (unpack.h)
  *
  * Counters may be merged: only the last one read counts. A source that ends before its counter, or a
  * digest that differs, is an error; what is below diff/ is then the caller's to delete.
@@ -30,7 +29,7 @@
 #define UNPACK_SOURCE_FD  4
 #define UNPACK_NOTIFY_FD  5
 #define UNPACK_DIFF_FD	  6
-#define UNPACK_LOWER_FD	  7
+#define UNPACK_IMPLIED_FD 7
 
 #define UNPACK_RESULT_MAGIC 0x6b706e75u
 #define UNPACK_TEXT_MAX	    512
@@ -38,7 +37,7 @@
 enum unpack_flags {
 	/* Names starting with ".wh." are files like others (import of a plain root archive). */
 	UNPACK_PLAIN = 1,
-	/* Ids that the user namespace does not map become 0 instead of an error. */
+	/* Ids that the user namespace does not map become our own instead of an error. */
 	UNPACK_SQUASH_IDS = 2,
 };
 
@@ -50,6 +49,7 @@ struct unpack_result {
 	int32_t errnum;
 	uint64_t tar_size_bytes, blob_size_bytes;
 	uint64_t file_count;		 /* entries written */
+	uint64_t implied_count;		 /* directories on the list: layer_adopt_parents() is due */
 	uint64_t content_size_bytes;	 /* of regular files */
 	uint64_t skipped_device_count;	 /* device nodes that may not be made in a user namespace */
 	uint64_t skipped_xattr_count;	 /* attributes not allowed or not supported */

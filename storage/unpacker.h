@@ -18,8 +18,6 @@ struct unpacker_options {
 	const char *diff_id;	   /* expected; NULL: compute */
 	uint64_t tar_limit_bytes;  /* 0: the default, 1 TiB */
 	unsigned int flags;	   /* enum unpack_flags */
-	const int *lower_fds;	   /* diff/ of the layers below, top first; borrowed */
-	size_t lower_count;
 };
 
 struct unpacker {

@@ -12,6 +12,7 @@ static const struct {
 	int (*main)(int argc, char **argv);
 } roles[] = {
 	{"archive", transfer_archive},
+	{"unpack", transfer_unpack},
 };
 
 int main(int argc, char **argv)

@@ -7,3 +7,6 @@
 
 /** transfer_archive() - archives from outside, see src/image/archive.h. */
 int transfer_archive(int argc, char **argv);
+
+/** transfer_unpack() - one layer, see storage/unpack_protocol.h. */
+int transfer_unpack(int argc, char **argv);

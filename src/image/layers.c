@@ -201,8 +201,7 @@ static int work_fetch(struct conductor *c, struct work *work, struct error **err
 	return 0;
 }
 
-/* diff/ of what lies below, top first: committed or being made; what is not there yet cannot help.
- */
+/* diff/ of what lies below, top first: committed or being made. */
 static size_t open_lowers(struct conductor *c, const struct work *work, int *fds)
 {
 	size_t count = 0;
@@ -227,7 +226,6 @@ static size_t open_lowers(struct conductor *c, const struct work *work, int *fds
 static int work_start(struct conductor *c, struct work *work, struct error **err)
 {
 	cleanup_close int notify_read_fd = -1;
-	int lowers[IMAGE_LAYERS_MAX];
 	struct unpacker_options opts = {
 		.userns_fd = c->userns_fd,
 		.source_fd = work->part_fd >= 0 ? work->part_fd : work->job->source_fd,
@@ -235,9 +233,8 @@ static int work_start(struct conductor *c, struct work *work, struct error **err
 		.digest = work->job->digest,
 		.diff_id = work->job->diff_id,
 		.flags = c->opts->unpack_flags,
-		.lower_fds = lowers,
 	};
-	int ends[2], status;
+	int ends[2];
 
 	if (layer_begin(c->store, work->job->diff_id, &work->writer, err) < 0)
 		return -1;
@@ -249,11 +246,7 @@ static int work_start(struct conductor *c, struct work *work, struct error **err
 		opts.notify_fd = notify_read_fd;
 	}
 	work->notified = 0;
-	opts.lower_count = open_lowers(c, work, lowers);
-	status = unpacker_start(c->store, work->writer, &opts, &work->unpacker, err);
-	for (size_t i = 0; i < opts.lower_count; i++)
-		close_keep_errno(lowers[i]);
-	if (status < 0)
+	if (unpacker_start(c->store, work->writer, &opts, &work->unpacker, err) < 0)
 		return -1;
 	work->state = WORK_RUNNING;
 	c->running++;
@@ -475,6 +468,26 @@ static int work_settle_blob(struct conductor *c, struct work *work, struct error
 	return 0;
 }
 
+/* Directories that a layer implies are as in the layers below, which all are unpacked now. */
+static int adopt_batch(struct conductor *c, struct error **err)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct work *work = &c->works[i];
+		int lowers[IMAGE_LAYERS_MAX], status;
+		size_t count;
+
+		if (work->state != WORK_UNPACKED || !work->result.implied_count)
+			continue;
+		count = open_lowers(c, work, lowers);
+		status = layer_adopt_parents(work->writer, lowers, count, c->userns_fd, err);
+		for (size_t j = 0; j < count; j++)
+			close_keep_errno(lowers[j]);
+		if (status < 0)
+			return error_wrap(err, "layer %s", work->job->digest);
+	}
+	return 0;
+}
+
 static int commit_batch(struct conductor *c, struct error **err)
 {
 	bool any = false;
@@ -489,7 +502,7 @@ static int commit_batch(struct conductor *c, struct error **err)
 	}
 	if (!any)
 		return 0;
-	if (store_sync(c->store, err) < 0)
+	if (adopt_batch(c, err) < 0 || store_sync(c->store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->count; i++) {
 		struct work *work = &c->works[i];
