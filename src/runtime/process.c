@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -396,9 +395,8 @@ __attribute__((noreturn)) void process_exec(
 
 	if (plan->flags & PROCESS_CREATE_CWD)
 		make_cwd(cwd);
-	/* As root first: other runtimes let a process start where its user could not go by itself. */
-	cwd_entered = chdir(cwd) == 0;
 	(void)umask((mode_t)(plan->umask & 0777));
+	(void)close(root_fd);
 	/* Already a session leader is fine. */
 	(void)setsid();
 	if (plan->flags & PROCESS_TERMINAL) {
@@ -418,6 +416,16 @@ __attribute__((noreturn)) void process_exec(
 		set_label(at(plan, plan->apparmor), failure_fd);
 	if (plan->selinux)
 		set_label(at(plan, plan->selinux), failure_fd);
+
+	/* Really closed, not only at the exec: nothing is left that /proc/self/fd could lead to. */
+	if ((failure_fd > first_fd_to_close &&
+		    syscall(SYS_close_range, first_fd_to_close, failure_fd - 1, 0) < 0) ||
+		syscall(SYS_close_range,
+			failure_fd >= first_fd_to_close ? failure_fd + 1 : first_fd_to_close, ~0U, 0) <
+			0)
+		fail(failure_fd, PROCESS_STEP_CWD, errno, "close descriptors");
+	/* As root first: other runtimes let a process start where its user could not go by itself. */
+	cwd_entered = chdir(cwd) == 0;
 
 	/* Identity. KEEPCAPS: CAP_SYS_ADMIN is wanted once more, for the filter. */
 	if (set_groups(groups, group_count, first_optional) < 0)
@@ -444,8 +452,6 @@ __attribute__((noreturn)) void process_exec(
 			_exit(127);
 	}
 
-	if (syscall(SYS_close_range, first_fd_to_close, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		fail(failure_fd, PROCESS_STEP_CWD, errno, "close descriptors");
 	if (!cwd_entered && chdir(cwd) < 0)
 		fail(failure_fd, PROCESS_STEP_CWD, errno, cwd);
 	check_cwd(cwd, failure_fd);

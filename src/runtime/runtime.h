@@ -55,6 +55,7 @@ struct runtime_instance {
 	int sync_fd;	/* to init until it has called execve */
 	int terminal_fd; /* pty master, -1 without a terminal */
 	int namespace_fds[NAMESPACE_COUNT]; /* of init; -1: same as the caller's */
+	char ***notes; /* runtime_options.notes */
 };
 
 /**

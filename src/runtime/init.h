@@ -1,0 +1,48 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "runtime/process.h"
+#include "runtime/runtime.h"
+
+/* What init works with: all prepared before it is cloned. */
+struct init_context {
+	const struct runtime_spec *spec;
+	const struct runtime_options *opts;
+	const struct process_plan *plan;
+	int sync_fd;	   /* init's end */
+	int caller_fd;	   /* the caller's end, to be closed in init */
+	bool privileged;   /* no user namespace between us and the host: device nodes can be made */
+	/* filled in on the way */
+	int root_fd;	   /* the root mount, attached */
+	int proc_fd;	   /* procfs mounted by us, -1 none or the outer one */
+	bool dev_is_foreign; /* /dev is a bind mount of the user's: nothing is made in it */
+};
+
+/**
+ * init_main() - body of the container's init
+ * Entry: single-threaded child of the caller, in all namespaces, root of the user namespace with all
+ * capabilities, all signals blocked, not dumpable, host's root and descriptors still there.
+ * Does not return: ends in process_exec(), the --init loop, or _exit after SYNC_ERROR.
+ */
+__attribute__((noreturn)) void init_main(struct init_context *context);
+
+/** init_note() - tell the caller about a fall-back, one line "...; remedy". */
+void init_note(struct init_context *context, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** init_reap() - PID 1 of --init: forwards signals to CHILD, reaps, ends as it ends. (reaper.c) */
+__attribute__((noreturn)) void init_reap(int child);
+
+/* mounts.c */
+int init_mount_all(struct init_context *context, struct error **err);
+int init_mask_paths(struct init_context *context, struct error **err);
+int init_readonly_paths(struct init_context *context, struct error **err);
+int init_write_sysctls(struct init_context *context, struct error **err);
+
+/* devices.c */
+int init_make_devices(struct init_context *context, struct error **err);
+
+/* terminal.c: a pseudo-terminal of the container's devpts, its slave bound to /dev/console */
+int init_make_terminal(
+	struct init_context *context, int *ret_master, int *ret_slave, struct error **err);

@@ -1,0 +1,422 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/init.h"
+#include "runtime/namespaces.h"
+#include "runtime/process_plan.h"
+#include "runtime/runtime.h"
+#include "runtime/sync.h"
+#include "util/fs.h"
+#include "util/mem.h"
+
+/*
+ * The helper. It shares our memory and our descriptor table (CLONE_VM, CLONE_FILES) and suspends us
+ * (CLONE_VFORK): a fork would cost five times as much. It joins the user namespace and whatever else is
+ * given, and clones init with CLONE_PARENT, so that init is our own child; the pidfd appears in our own
+ * table. Init gets a copy of our memory, and runs on its copy of the helper's stack.
+ *
+ * The helper joins a pid namespace for its child only and never enters it. Being not dumpable while in
+ * the user namespace it cannot be reached by a container that shares the host's pid namespace.
+ */
+
+#define HELPER_STACK_SIZE (1u << 20) /* untouched pages cost nothing */
+
+struct helper {
+	struct init_context *context;
+	int join_fds[NAMESPACE_COUNT]; /* -1: none */
+	/* answers */
+	pid_t init_pid;
+	int init_pidfd;
+	int errnum; /* 0: init runs */
+	const char *what;
+};
+
+static int helper_fail(struct helper *helper, int errnum, const char *what)
+{
+	helper->errnum = errnum;
+	helper->what = what;
+	return 1;
+}
+
+/* Is the map of this process what the specification says? */
+static bool map_matches(const char *path, const struct runtime_id_range *ranges, size_t count)
+{
+	unsigned long long inside, outside, length;
+	char text[8192];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), used;
+	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
+	const char *p = text;
+	size_t i = 0;
+
+	close_keep_errno(fd);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	for (; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &length, &used) == 3; p += used, i++)
+		if (i >= count || inside != ranges[i].container_id || outside != ranges[i].host_id ||
+			length != ranges[i].size)
+			return false;
+	return i == count;
+}
+
+/* Entry: the caller's memory, descriptors, ids and namespaces, all signals blocked. May write to its
+ * struct helper only. Returns its exit status. */
+static int helper_main(void *data)
+{
+	struct helper *helper = data;
+	struct init_context *context = helper->context;
+	const struct runtime_spec *spec = context->spec;
+	const struct runtime_options *opts = context->opts;
+	struct clone_args args = {
+		.flags = CLONE_PARENT | CLONE_PIDFD,
+		.pidfd = (uintptr_t)&helper->init_pidfd,
+	};
+	long pid;
+	int why;
+
+	why = process_set_oom_score(context->plan);
+	if (why)
+		return helper_fail(helper, why, "set the OOM score");
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (opts->userns_fd >= 0) {
+		if (setns(opts->userns_fd, CLONE_NEWUSER) < 0)
+			return helper_fail(helper, errno, "join the user namespace");
+		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+			return helper_fail(helper, errno, "become root of the user namespace");
+		if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+			return helper_fail(helper, errno, "drop supplementary groups");
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the id change set the default again */
+		if (spec->uid_mapping_count &&
+			(!map_matches("/proc/self/uid_map", spec->uid_mappings,
+				 spec->uid_mapping_count) ||
+				!map_matches("/proc/self/gid_map", spec->gid_mappings,
+					spec->gid_mapping_count)))
+			return helper_fail(
+				helper, EINVAL, "the user namespace has another id map than expected");
+	}
+	for (int i = 0; i < NAMESPACE_COUNT; i++) {
+		if (helper->join_fds[i] >= 0 &&
+			setns(helper->join_fds[i], (int)namespace_flag(i)) < 0)
+			return helper_fail(helper, errno, namespace_word(i));
+		if (i != NAMESPACE_USER && spec->namespaces[i].mode == NAMESPACE_NEW)
+			args.flags |= namespace_flag(i);
+	}
+	if (opts->cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)opts->cgroup_fd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		init_main(context);
+	if (pid < 0)
+		return helper_fail(helper, errno, "clone");
+	helper->init_pid = (pid_t)pid;
+	return 0;
+}
+
+static int helper_error(const struct helper *helper, struct error **err)
+{
+	if (helper->errnum == ENOSPC)
+		return error_set(err, ERR_UNSUPPORTED,
+			"make the container's namespaces: the limit of this account is reached; raise it "
+			"with: sudo sysctl user.max_net_namespaces=15000 user.max_mnt_namespaces=15000");
+	if (strcmp(helper->what, "clone") == 0)
+		return error_errno(err, helper->errnum, "make the container's namespaces");
+	return error_errno(err, helper->errnum, "container's namespaces: %s", helper->what);
+}
+
+/* Clone init by way of the helper; on return 0 INSTANCE has its pid and pidfd. */
+static int clone_init(
+	struct helper *helper, struct runtime_instance *instance, struct error **err)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), why;
+	sigset_t all, old;
+	pid_t pid;
+	void *stack = mmap(NULL, HELPER_STACK_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+
+	if (stack == MAP_FAILED)
+		return error_errno(err, errno, "allocate a stack");
+	helper->what = "clone";
+	helper->init_pid = 0;
+	helper->init_pidfd = -1;
+	helper->errnum = 0;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = clone(helper_main, (char *)stack + HELPER_STACK_SIZE,
+		CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, helper);
+	why = errno;
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	/* The helper's changes of ids made the memory that it shared with us undumpable. */
+	if (dumpable == 1)
+		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	(void)munmap(stack, HELPER_STACK_SIZE);
+	if (pid < 0)
+		return error_errno(err, why, "start a helper process");
+	if (helper->errnum || helper->init_pid <= 0)
+		return helper_error(helper, err);
+	instance->pid = helper->init_pid;
+	instance->pidfd = helper->init_pidfd;
+	return 0;
+}
+
+/* -------- talking to init -------- */
+
+void runtime_instance_destroy(struct runtime_instance *instance)
+{
+	if (instance->pid > 0) {
+		if (instance->pidfd >= 0)
+			(void)syscall(SYS_pidfd_send_signal, instance->pidfd, SIGKILL, NULL, 0);
+		while (waitpid(instance->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	close_keep_errno(instance->pidfd);
+	close_keep_errno(instance->sync_fd);
+	close_keep_errno(instance->terminal_fd);
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		close_keep_errno(instance->namespace_fds[i]);
+	*instance = (struct runtime_instance){
+		.pidfd = -1,
+		.sync_fd = -1,
+		.terminal_fd = -1,
+	};
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		instance->namespace_fds[i] = -1;
+}
+
+static void close_fds(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close_keep_errno(fds[i]);
+}
+
+static int error_from_message(struct sync_message *message, struct error **err)
+{
+	message->text[sizeof(message->text) - 1] = '\0';
+	error_set(err,
+		message->kind >= 0 && message->kind < ERR_KIND_COUNT ? (enum error_kind)message->kind
+								     : ERR_SYSTEM,
+		"%s", message->text);
+	(*err)->errnum = message->errnum;
+	return -1;
+}
+
+/* Init ended without a word: say how. */
+static int init_died(struct runtime_instance *instance, struct error **err)
+{
+	int status;
+	pid_t pid = instance->pid;
+
+	(void)syscall(SYS_pidfd_send_signal, instance->pidfd, SIGKILL, NULL, 0);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno(err, errno, "wait for the container's init");
+	instance->pid = 0;
+	if (WIFSIGNALED(status))
+		return error_set(err, ERR_SYSTEM,
+			"the container's init was killed by signal %d before it started the command",
+			WTERMSIG(status));
+	return error_set(err, ERR_SYSTEM, "the container's init ended with status %d too early",
+		WEXITSTATUS(status));
+}
+
+/* Wait for STEP, handling notes and errors on the way. */
+static int await_step(struct runtime_instance *instance, enum sync_step step,
+	struct sync_message *message, int *ret_fds, size_t *ret_count, struct error **err)
+{
+	for (;;) {
+		long n = sync_receive(
+			instance->sync_fd, message, sizeof(*message), ret_fds, ret_count);
+
+		if (n < 0)
+			return error_errno(err, errno, "hear from the container's init");
+		if (n == 0)
+			return init_died(instance, err);
+		if (n == sizeof(*message) && message->step == SYNC_NOTE) {
+			close_fds(ret_fds, *ret_count);
+			message->text[sizeof(message->text) - 1] = '\0';
+			if (instance->notes)
+				strv_append(instance->notes, message->text);
+			continue;
+		}
+		if (n == sizeof(*message) && message->step == SYNC_ERROR) {
+			close_fds(ret_fds, *ret_count);
+			return error_from_message(message, err);
+		}
+		if (n == sizeof(*message) && message->step == (uint32_t)step)
+			return 0;
+		close_fds(ret_fds, *ret_count);
+		return error_set(err, ERR_SYSTEM,
+			"the container's init sent step %u of %ld bytes where %d was due",
+			message->step, n, (int)step);
+	}
+}
+
+static int receive_namespaces(struct runtime_instance *instance, struct error **err)
+{
+	struct sync_message message;
+	int fds[SYNC_FDS_MAX];
+	size_t count, used = 0;
+
+	if (await_step(instance, SYNC_NAMESPACES, &message, fds, &count, err) < 0)
+		return -1;
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		if (message.namespaces & (1u << i) && used < count)
+			instance->namespace_fds[i] = fds[used++];
+	close_fds(fds + used, count - used);
+	return 0;
+}
+
+/* -------- checks before anything is made -------- */
+
+static int check_spec(const struct runtime_spec *spec, const struct runtime_options *opts,
+	struct error **err)
+{
+	if (spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_NEW)
+		return error_set(err, ERR_INVALID, "a container needs a mount namespace of its own");
+	if (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_INHERIT && opts->userns_fd < 0)
+		return error_set(err, ERR_INVALID, "no user namespace was given to the container");
+	if (spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_INHERIT)
+		return error_set(err, ERR_UNSUPPORTED, "time namespaces are not supported");
+	if ((spec->hostname || spec->domainname) &&
+		spec->namespaces[NAMESPACE_UTS].mode != NAMESPACE_NEW)
+		return error_set(err, ERR_INVALID,
+			"a host name cannot be set in a UTS namespace that is shared");
+	if (spec->process.terminal && opts->preserve_fds > 64)
+		return error_set(err, ERR_INVALID, "too many descriptors to pass on");
+	return 0;
+}
+
+static int open_joined(const struct runtime_spec *spec, int fds[NAMESPACE_COUNT], bool *opened,
+	struct error **err)
+{
+	for (int i = 0; i < NAMESPACE_COUNT; i++) {
+		const struct runtime_namespace *ns = &spec->namespaces[i];
+
+		fds[i] = -1;
+		opened[i] = false;
+		if (ns->mode != NAMESPACE_JOIN || i == NAMESPACE_USER)
+			continue;
+		if (ns->fd >= 0) {
+			fds[i] = ns->fd;
+			continue;
+		}
+		if (!ns->path)
+			return error_set(err, ERR_INVALID, "the %s namespace to join has no path",
+				namespace_word(i));
+		fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return error_errno(err, errno, "open %s namespace '%s'", namespace_word(i),
+				ns->path);
+		opened[i] = true;
+	}
+	return 0;
+}
+
+int runtime_create(const struct runtime_spec *spec, const struct runtime_options *opts,
+	struct runtime_instance *ret, struct error **err)
+{
+	cleanup_free struct process_plan *plan = NULL;
+	struct init_context context = {
+		.spec = spec,
+		.opts = opts,
+		.privileged = opts->userns_fd < 0,
+		.root_fd = -1,
+		.proc_fd = -1,
+	};
+	struct helper helper = {.context = &context};
+	struct runtime_instance instance = {
+		.pidfd = -1,
+		.sync_fd = -1,
+		.terminal_fd = -1,
+		.notes = opts->notes,
+	};
+	cleanup_close int init_fd = -1;
+	bool opened[NAMESPACE_COUNT] = {false};
+	int pair[2], result = -1;
+	size_t len;
+
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		instance.namespace_fds[i] = helper.join_fds[i] = -1;
+	if (check_spec(spec, opts, err) < 0 ||
+		process_plan_build(&spec->process, spec->seccomp,
+			opts->init ? 0 : PROCESS_PDEATHSIG, &plan, &len, err) < 0)
+		return -1;
+	context.plan = plan;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, errno, "make a socket pair");
+	instance.sync_fd = pair[0];
+	init_fd = pair[1];
+	context.sync_fd = init_fd;
+	context.caller_fd = instance.sync_fd;
+	if (open_joined(spec, helper.join_fds, opened, err) == 0 &&
+		clone_init(&helper, &instance, err) == 0) {
+		/* Ours closes: only init's own end tells whether it lives. */
+		fd_replace(&init_fd, -1);
+		result = receive_namespaces(&instance, err);
+	}
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		if (opened[i])
+			close_keep_errno(helper.join_fds[i]);
+	if (result < 0) {
+		runtime_instance_destroy(&instance);
+		return -1;
+	}
+	*ret = instance;
+	return 0;
+}
+
+int runtime_start(struct runtime_instance *instance, struct error **err)
+{
+	struct sync_message message;
+	struct process_failure failure;
+	int fds[SYNC_FDS_MAX];
+	size_t count;
+	long n;
+
+	if (await_step(instance, SYNC_READY, &message, fds, &count, err) < 0)
+		goto fail;
+	if (count) {
+		instance->terminal_fd = fds[0];
+		close_fds(fds + 1, count - 1);
+	}
+	message = (struct sync_message){.step = SYNC_EXEC};
+	if (sync_send(instance->sync_fd, &message, NULL, 0) < 0) {
+		error_errno(err, errno, "tell the container's init to go on");
+		goto fail;
+	}
+	n = sync_receive(instance->sync_fd, &message, sizeof(message), fds, &count);
+	close_fds(fds, count);
+	if (n == 0) {
+		fd_replace(&instance->sync_fd, -1);
+		return 0;
+	}
+	if (n == sizeof(failure)) {
+		memcpy(&failure, &message, sizeof(failure));
+		process_failure_to_error(&failure, err);
+	} else if (n == sizeof(message) && message.step == SYNC_ERROR) {
+		error_from_message(&message, err);
+	} else {
+		error_set(err, ERR_SYSTEM, "the container's init sent %ld unexpected bytes", n);
+	}
+fail:
+	runtime_instance_destroy(instance);
+	return -1;
+}
