@@ -44,15 +44,20 @@ int lock_open(int dir_fd, const char *name, enum lock_mode mode, enum lock_wait 
 	return error_set(err, ERR_NOT_FOUND, "lock '%s' keeps being removed", name);
 }
 
-int lock_is_held(int dir_fd, const char *name)
+int lock_fd_is_held(int fd)
 {
-	cleanup_close int fd = -1;
 	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
 	if (fcntl(fd, F_OFD_GETLK, &fl) < 0)
 		return -1;
 	return fl.l_type != F_UNLCK;
+}
+
+int lock_is_held(int dir_fd, const char *name)
+{
+	cleanup_close int fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	return lock_fd_is_held(fd);
 }

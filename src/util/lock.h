@@ -32,3 +32,5 @@ int lock_fd(int fd, enum lock_mode mode, enum lock_wait wait, struct error **err
 /** lock_is_held() - would an exclusive lock by somebody else be refused? Takes nothing.
  * Returns: 1 held, 0 free or absent, -1 with errno. */
 int lock_is_held(int dir_fd, const char *name);
+/** lock_fd_is_held() - the same, of a descriptor opened O_RDWR that holds no lock itself. */
+int lock_fd_is_held(int fd);
