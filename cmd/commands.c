@@ -1,12 +1,11 @@
 #include "config.h"
 
-#include "cmd/command.h"
-#include "cmd/help.h"
+#include "cmd/commands.h"
 
 /*
- * The command tree. To add a command: write cmd/x.c with `const struct command command_x`, and in
- * the same commit declare it here and replace its line in every group that has it (a line with
- * .instead, or without a command, is one that does not exist yet). Each group is sorted by name.
+ * The command tree. To add a command: write cmd/x.c with `const struct command command_x` (declared
+ * in cmd/commands.h), and in the same commit replace its line in every group that has it; a line
+ * without a command is one that does not exist yet. Each group is sorted by name.
  *
  * Lines: {"name", &command_x}                  the command
  *        {"name", &command_x, .hidden = true}  works, is not listed
@@ -28,14 +27,14 @@ static const struct command_entry container_commands[] = {
 	{"init"},
 	{"inspect"},
 	{"kill"},
-	{"list"},
+	{"list", &command_ps},
 	{"logs"},
-	{"ls"},
+	{"ls", &command_ps, .hidden = true},
 	{"mount"},
 	{"pause"},
 	{"port"},
 	{"prune"},
-	{"ps"},
+	{"ps", &command_ps},
 	{"rename"},
 	{"restart"},
 	{"restore"},
@@ -175,7 +174,7 @@ static const struct command_entry root_commands[] = {
 	{"plugin"},
 	{"pod", .instead = "share namespaces with --network, --pid and --ipc container:NAME"},
 	{"port"},
-	{"ps"},
+	{"ps", &command_ps},
 	{"pull"},
 	{"push", .instead = "write an archive with 'pod save' and push that"},
 	{"rename"},

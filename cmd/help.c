@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/commands.h"
 #include "cmd/help.h"
 #include "util/mem.h"
 #include "util/str.h"

@@ -10,5 +10,3 @@ void help_option_usage(const struct option_spec *spec, struct strbuf *out);
 
 /** help_sorted_options() - the visible rows of TABLE by name; the array is owned by the caller. */
 const struct option_spec **help_sorted_options(const struct option_spec *table, size_t *ret_count);
-
-extern const struct command command_help_words;
