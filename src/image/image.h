@@ -148,20 +148,42 @@ int image_summaries(
 void image_summaries_free(struct image_summary *images, size_t count);
 
 /**
- * image_filter() - keep in IMAGES what matches all of FILTERS ("dangling=true", "label=k[=v]",
- * "reference=glob", "before=image", "since=image", "until=time", "id=prefix", "readonly=bool",
- * "intermediate=bool", "containers=bool", "digest=..."); what goes is freed
- * @users: for containers=, NULL none
- * @err: ERR_INVALID
+ * image_filter() - keep in IMAGES what matches FILTERS; what goes is freed
+ * @filters: "dangling=bool", "label=k[=v]", "reference=glob", "before=image", "since=image" (or
+ *           "after"), "until=time", "id=prefix", "digest=...", "containers=bool",
+ *           "intermediate=bool", "readonly=bool"; "key!=value" negates; NULL none
+ * @users:   for containers=, NULL: none are used
+ * @err: ERR_USAGE (unknown or malformed filter), ERR_NOT_FOUND (before=, since=)
  */
 int image_filter(struct store *store, char *const *filters, const struct image_users *users,
 	struct image_summary *images, size_t *count, struct error **err);
+
+/** image_summary_is_dangling() - has no reference. */
+bool image_summary_is_dangling(const struct image_summary *image);
+
+/** image_repository() - "docker.io/library/alpine" of a reference; owned. TAG: what follows ':' or
+ * NULL, borrowed from REFERENCE. */
+char *image_repository(const char *reference, const char **ret_tag);
+
+/** image_repo_digests() - "repository@digest" of each repository, sorted; owned. */
+char **image_repo_digests(const struct image_ref *refs, size_t count);
+
+/* One step of an image's making, the newest first. */
+struct image_history {
+	char *created_by, *comment;
+	int64_t created_s;
+	uint64_t size_bytes;
+	bool empty_layer;
+};
+int image_history(struct store *store, const char *name, struct image **ret_image,
+	struct image_history **ret, size_t *ret_count, struct error **err);
+void image_history_free(struct image_history *history, size_t count);
 
 /** image_prune() - remove dangling images (ALL: all that no container uses) matching FILTERS. */
 int image_prune(struct store *store, bool all, char *const *filters,
 	const struct image_users *users, struct image_removal *ret, struct error **err);
 
-/** image_inspect() - podman's JSON object of one image, appended to W. */
+/** image_inspect() - podman's JSON object of one image, appended to W; nothing on failure. */
 int image_inspect(struct store *store, const char *name, struct json_writer *w, struct error **err);
 
 /** image_size() - unpacked bytes of IMAGE's layers, as recorded at unpacking. */

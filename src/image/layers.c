@@ -194,8 +194,9 @@ static int work_fetch(struct conductor *c, struct work *work, struct error **err
 {
 	if (work->complete || work->fetching)
 		return 0;
-	if (fetcher_fetch_blob(c->opts->fetcher, (uint32_t)(work - c->works) + 1, work->job->digest,
-		    work->job->size_bytes, work->valid, work->part_fd, NULL, err) < 0)
+	if (c->opts->source->fetch(c->opts->source->fetcher, (uint32_t)(work - c->works) + 1,
+		    work->job->digest, work->job->size_bytes, work->valid, work->part_fd, NULL,
+		    err) < 0)
 		return -1;
 	work->fetching = true;
 	return 0;
@@ -355,7 +356,7 @@ static int handle_fetcher(struct conductor *c, struct error **err)
 	struct fetch_event event = {0};
 	int more;
 
-	while ((more = fetcher_next_event(c->opts->fetcher, &event, err)) > 0)
+	while ((more = c->opts->source->next_event(c->opts->source->fetcher, &event, err)) > 0)
 		if (handle_fetch_event(c, &event, err) < 0)
 			return -1;
 	return more;
@@ -395,13 +396,14 @@ static int wait_for_events(struct conductor *c, struct error **err)
 			fds[n++] = (struct pollfd){.fd = work->notify_fd, .events = POLLOUT};
 		}
 	}
-	if (c->opts->fetcher)
-		fds[n++] = (struct pollfd){.fd = fetcher_fd(c->opts->fetcher), .events = POLLIN};
+	if (c->opts->source)
+		fds[n++] = (struct pollfd){
+			.fd = c->opts->source->fd(c->opts->source->fetcher), .events = POLLIN};
 	if (poll(fds, n, -1) < 0)
 		return errno == EINTR ? 0 : error_errno(err, errno, "wait for layers");
-	if (c->opts->fetcher && fds[n - 1].revents && handle_fetcher(c, err) < 0)
+	if (c->opts->source && fds[n - 1].revents && handle_fetcher(c, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n - (c->opts->fetcher ? 1 : 0); i++) {
+	for (size_t i = 0; i < n - (c->opts->source ? 1 : 0); i++) {
 		struct work *work = &c->works[of[i]];
 
 		if (!fds[i].revents)

@@ -30,8 +30,18 @@ struct layer_job {
 	int source_fd;       /* the whole blob; -1: fetch it */
 };
 
+/* Where missing blobs come from: a fetcher, seen through what the conductor needs of it
+ * (registry/fetch_client.h says what the functions do). */
+struct layers_source {
+	struct fetcher *fetcher;
+	int (*fetch)(struct fetcher *fetcher, uint32_t id, const char *digest, uint64_t size_bytes,
+		uint64_t offset, int part_fd, char *const *urls, struct error **err);
+	int (*fd)(const struct fetcher *fetcher);
+	int (*next_event)(struct fetcher *fetcher, struct fetch_event *ret, struct error **err);
+};
+
 struct layers_options {
-	struct fetcher *fetcher; /* NULL when every job has a source */
+	const struct layers_source *source; /* NULL when every job has its blob */
 	unsigned int unpack_flags;
 	bool keep_blobs;
 	const struct pull_events *events; /* NULL none */

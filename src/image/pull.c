@@ -108,8 +108,14 @@ static int pull_resolved(struct store *store, struct fetcher *fetcher,
 {
 	cleanup_manifest struct manifest *manifest = NULL;
 	cleanup_free struct layer_job *jobs = NULL;
-	struct layers_options layer_opts = {
+	const struct layers_source source = {
 		.fetcher = fetcher,
+		.fetch = fetcher_fetch_blob,
+		.fd = fetcher_fd,
+		.next_event = fetcher_next_event,
+	};
+	const struct layers_options layer_opts = {
+		.source = &source,
 		.keep_blobs = layers_keep_blobs(),
 		.events = events,
 	};
