@@ -2,6 +2,17 @@
 
 #include "cmd/commands.h"
 
+extern const struct command command_history;
+extern const struct command command_image_exists;
+extern const struct command command_image_inspect;
+extern const struct command command_image_prune;
+extern const struct command command_images;
+extern const struct command command_import;
+extern const struct command command_load;
+extern const struct command command_rmi;
+extern const struct command command_tag;
+extern const struct command command_untag;
+
 /*
  * The command tree. To add a command: write cmd/x.c with `const struct command command_x` (declared
  * in cmd/commands.h), and in the same commit replace its line in every group that has it; a line
@@ -55,27 +66,27 @@ static const struct command_entry container_commands[] = {
 static const struct command_entry image_commands[] = {
 	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
 	{"diff"},
-	{"exists"},
-	{"history"},
-	{"import"},
-	{"inspect"},
-	{"list"},
-	{"load"},
-	{"ls"},
+	{"exists", &command_image_exists},
+	{"history", &command_history},
+	{"import", &command_import},
+	{"inspect", &command_image_inspect},
+	{"list", &command_images, .hidden = true},
+	{"load", &command_load},
+	{"ls", &command_images},
 	{"mount"},
-	{"prune"},
+	{"prune", &command_image_prune},
 	{"pull"},
 	{"push", .instead = "write an archive with 'pod save' and push that"},
-	{"rm"},
+	{"rm", &command_rmi},
 	{"save"},
 	{"scp"},
 	{"search"},
 	{"sign"},
-	{"tag"},
+	{"tag", &command_tag},
 	{"tree"},
 	{"trust"},
 	{"unmount"},
-	{"untag", .instead = "use 'pod rmi NAME:TAG'"},
+	{"untag", &command_untag},
 	{NULL},
 };
 
@@ -151,16 +162,16 @@ static const struct command_entry root_commands[] = {
 	{"generate"},
 	{"healthcheck"},
 	{"help", &command_help_words},
-	{"history"},
+	{"history", &command_history},
 	{"image", &command_image},
-	{"images"},
-	{"import"},
+	{"images", &command_images},
+	{"import", &command_import},
 	{"info"},
 	{"init"},
 	{"inspect"},
 	{"kill"},
 	{"kube"},
-	{"load"},
+	{"load", &command_load},
 	{"login"},
 	{"logout"},
 	{"logs"},
@@ -180,7 +191,7 @@ static const struct command_entry root_commands[] = {
 	{"rename"},
 	{"restart"},
 	{"rm"},
-	{"rmi"},
+	{"rmi", &command_rmi},
 	{"run"},
 	{"save"},
 	{"search"},
@@ -192,13 +203,13 @@ static const struct command_entry root_commands[] = {
 	{"stop"},
 	{"swarm"},
 	{"system", &command_system},
-	{"tag"},
+	{"tag", &command_tag},
 	{"top"},
 	{"trust"},
 	{"unmount"},
 	{"unpause"},
 	{"unshare"},
-	{"untag", .instead = "use 'pod rmi NAME:TAG'"},
+	{"untag", &command_untag},
 	{"update"},
 	{"version"},
 	{"volume", &command_volume},

@@ -1,0 +1,83 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/command.h"
+#include "cmd/image_users.h"
+#include "image/image.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+struct prune_command {
+	bool all, force;
+	char **filters;
+};
+
+static const struct option_spec options[] = {
+	OPTION_BOOL("all", 'a', struct prune_command, all,
+		"remove all images not in use by containers, not just dangling ones"),
+	OPTION_STRV("filter", 0, struct prune_command, filters, "stringArray",
+		"provide filter values (e.g. 'label=<key>=<value>')"),
+	OPTION_BOOL("force", 'f', struct prune_command, force, "do not prompt for confirmation"),
+	OPTION_END,
+};
+
+extern const struct command command_image_prune;
+
+static bool confirmed(struct command_context *ctx, bool all, struct error **err)
+{
+	char answer[16];
+
+	command_print(ctx,
+		"WARNING! This command removes all %s.\n"
+		"Are you sure you want to continue? [y/N] ",
+		all ? "images without at least one container associated with them"
+		    : "dangling images");
+	if (command_flush(ctx, err) < 0 || !fgets(answer, sizeof(answer), stdin))
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static int prune(struct command_context *ctx, const struct prune_command *cmd, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+	struct image_removal removal = {0};
+	struct image_users users;
+	struct store *store;
+	int status;
+
+	if (!cmd->force && !confirmed(ctx, cmd->all, err))
+		return *err ? -1 : 0;
+	if (command_store(ctx, &store, err) < 0)
+		return -1;
+	image_users_init(store, &users);
+	status = image_prune(store, cmd->all, cmd->filters, &users, &removal, err);
+	for (char **id = removal.deleted; id && *id; id++)
+		command_print(ctx, "%s\n", *id);
+	image_removal_clear(&removal);
+	if (image_collect(store, &users, &why) < 0)
+		log_warning("%s", why->message);
+	return status;
+}
+
+static int image_prune_run(struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	struct prune_command cmd = {0};
+	int first, status;
+
+	if (options_parse(&command_image_prune, argc, argv, &cmd, &first, err) < 0)
+		return -1;
+	status = prune(ctx, &cmd, err);
+	strv_free(cmd.filters);
+	return status;
+}
+
+const struct command command_image_prune = {
+	.name = "prune",
+	.summary = "remove unused images",
+	.description = "removes dangling or unused images from local storage",
+	.examples = "pod image prune\npod image prune --all --force",
+	.options = options,
+	.run = image_prune_run,
+};
