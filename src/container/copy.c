@@ -1,0 +1,328 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "container/copy.h"
+#include "container/copy_files.h"
+#include "container/parse_mount.h"
+#include "monitor/client.h"
+#include "rootless/userns.h"
+#include "runtime/process_user.h"
+#include "runtime/spec.h"
+#include "storage/overlay.h"
+#include "storage/volume.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* A container's files, made reachable: by joining its mount namespace, or by mounting its root. */
+struct copy_files {
+	struct container *container; /* NULL: the host */
+	int userns_fd;		     /* -1: none needed */
+	int mount_ns_fd;	     /* of a running container, else -1 */
+	int lock_fd;		     /* of a stopped one, held until the copy has ended */
+	bool has_overlay;
+	struct overlay overlay;
+	struct container_mount *mounts; /* volumes and binds of a stopped container */
+	int *mount_fds;
+	size_t mount_count;
+};
+
+static void copy_files_clear(struct copy_files *files)
+{
+	close_keep_errno(files->userns_fd);
+	close_keep_errno(files->mount_ns_fd);
+	if (files->has_overlay)
+		overlay_clear(&files->overlay);
+	for (size_t i = 0; i < files->mount_count; i++) {
+		container_mount_clear(&files->mounts[i]);
+		close_keep_errno(files->mount_fds[i]);
+	}
+	free(files->mounts);
+	free(files->mount_fds);
+	close_keep_errno(files->lock_fd);
+}
+#define COPY_FILES_INIT ((struct copy_files){.userns_fd = -1, .mount_ns_fd = -1, .lock_fd = -1})
+
+/* -------- before the children -------- */
+
+static int prepare_running(struct store *store, struct copy_files *files, struct error **err)
+{
+	cleanup_close int monitor_fd = container_connect(store, files->container, err);
+
+	if (monitor_fd < 0)
+		return -1;
+	files->mount_ns_fd = monitor_namespace(monitor_fd, NAMESPACE_MOUNT, err);
+	if (files->mount_ns_fd < 0)
+		return -1;
+	if (!store->rootless)
+		return 0;
+	files->userns_fd = monitor_namespace(monitor_fd, NAMESPACE_USER, err);
+	return files->userns_fd < 0 ? -1 : 0;
+}
+
+static int prepare_mounts(struct store *store, struct copy_files *files, struct error **err)
+{
+	char **texts = files->container->config->mounts;
+	size_t count = strv_length(texts);
+
+	files->mounts = xcalloc(count, sizeof(*files->mounts));
+	files->mount_fds = xcalloc(count, sizeof(*files->mount_fds));
+	for (size_t i = 0; i < count; i++) {
+		struct container_mount *mount = &files->mounts[files->mount_count];
+		int fd;
+
+		if (parse_mount(texts[i], mount, err) < 0)
+			return error_wrap(err, "container.json");
+		if (mount->kind == CONTAINER_MOUNT_TMPFS) {
+			container_mount_clear(mount); /* empty while the container does not run */
+			continue;
+		}
+		files->mount_fds[files->mount_count++] = -1;
+		fd = mount->kind == CONTAINER_MOUNT_VOLUME
+			? volume_open(store, mount->source, false, err)
+			: open(mount->source, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			return *err ? -1 : error_errno(err, errno, "open mount source '%s'", mount->source);
+		files->mount_fds[files->mount_count - 1] = fd;
+	}
+	return 0;
+}
+
+static int prepare_stopped(struct store *store, struct copy_files *files, struct error **err)
+{
+	const struct container_config *config = files->container->config;
+	enum storage_driver driver;
+
+	files->lock_fd = container_lock(files->container, true, err);
+	if (files->lock_fd < 0)
+		return -1;
+	if (store->rootless) {
+		files->userns_fd = userns_get(store->runtime_fd, err);
+		if (files->userns_fd < 0)
+			return -1;
+	}
+	if (!config->rootfs) {
+		if (storage_driver_parse(config->storage_driver, &driver, err) < 0 ||
+			overlay_prepare(store, config->diff_ids, strv_length(config->diff_ids),
+				files->container->dir_fd, driver, &files->overlay, err) < 0)
+			return -1;
+		files->has_overlay = true;
+		if (overlay_start(&files->overlay, files->userns_fd, err) < 0)
+			return -1;
+	}
+	return prepare_mounts(store, files, err);
+}
+
+static int prepare(struct store *store, struct container *container, struct copy_files *files,
+	struct error **err)
+{
+	files->container = container;
+	if (container_refresh(container, err) < 0)
+		return -1;
+	return container_is_running(container) ? prepare_running(store, files, err)
+					       : prepare_stopped(store, files, err);
+}
+
+/* -------- in a child, as root of the user namespace -------- */
+
+/* Attach what MOUNT_FD is on top of DESTINATION below ROOT_FD, as far as that exists. */
+static int attach(int root_fd, const char *destination, int source_fd, struct error **err)
+{
+	cleanup_close int tree_fd = -1, target_fd = -1;
+
+	target_fd = open_in_root(root_fd, destination, O_PATH, 0);
+	if (target_fd < 0)
+		return errno == ENOENT ? 0 : error_errno(err, errno, "open '%s'", destination);
+	tree_fd = open_tree(source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+		AT_RECURSIVE);
+	if (tree_fd < 0 || move_mount(tree_fd, "", target_fd, "",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return error_errno(err, errno, "mount on '%s'", destination);
+	return 0;
+}
+
+/* Mount a stopped container's root and volumes; this mount namespace dies with us. */
+static int mount_stopped(struct copy_files *files, struct error **err)
+{
+	cleanup_close int root_fd = -1, attached_fd = -1;
+
+	root_fd = files->has_overlay
+		? overlay_mount(&files->overlay, err)
+		: open_tree(AT_FDCWD, files->container->config->rootfs,
+			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (root_fd < 0)
+		return *err ? -1
+			    : error_errno(err, errno, "use '%s' as root file system",
+				      files->container->config->rootfs);
+	if (files->mount_count == 0)
+		return steal_fd(&root_fd);
+	/* Nothing can be mounted on a detached mount before Linux 6.15: it gets a place. One that
+	 * overlay_mount() had to attach has one already (EINVAL). */
+	if (move_mount(root_fd, "", files->container->dir_fd, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 && errno != EINVAL)
+		return error_errno(err, errno, "mount the root file system");
+	for (size_t i = 0; i < files->mount_count; i++)
+		if (attach(root_fd, files->mounts[i].destination, files->mount_fds[i], err) < 0)
+			return -1;
+	return steal_fd(&root_fd);
+}
+
+/* From here on this process sees what the container sees; it is not in its pid namespace, not
+ * dumpable, and runs no code but ours. */
+static int enter(struct copy_files *files, struct copy_root *ret, struct error **err)
+{
+	int fd;
+
+	if (!files->container) {
+		*ret = (struct copy_root){.fd = AT_FDCWD};
+		return 0;
+	}
+	if (files->mount_ns_fd < 0) {
+		fd = mount_stopped(files, err);
+	} else {
+		if (setns(files->mount_ns_fd, CLONE_NEWNS) < 0)
+			return error_errno(err, errno, "join the container's mount namespace");
+		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			error_errno(err, errno, "open the container's root");
+	}
+	if (fd < 0)
+		return -1;
+	*ret = (struct copy_root){.fd = fd, .confined = true};
+	return 0;
+}
+
+struct half {
+	struct copy_files *files;
+	const struct copy_end *end;
+	const struct copy_options *opts;
+	int stream_fd, other_fd; /* other_fd: the peer's end, closed here; -1 none */
+	bool from_stream;
+};
+
+static int pack_half(void *data, struct error **err)
+{
+	struct half *half = data;
+	struct copy_root root;
+
+	fd_replace(&half->other_fd, -1);
+	if (enter(half->files, &root, err) < 0)
+		return -1;
+	return copy_pack(&root, half->end->path, half->stream_fd, err);
+}
+
+static int unpack_half(void *data, struct error **err)
+{
+	struct half *half = data;
+	struct copy_unpack_options opts = {
+		.place_inside = half->from_stream,
+		.overwrite = half->opts->overwrite,
+	};
+	struct container *container = half->files->container;
+	struct copy_root root;
+	int why;
+
+	fd_replace(&half->other_fd, -1);
+	if (enter(half->files, &root, err) < 0)
+		return -1;
+	if (container && half->opts->keep_ids) {
+		opts.keep_ids = true;
+	} else if (container) {
+		struct process_user *user = xcalloc(1, sizeof(*user));
+		const char *name = container->config->user ? container->config->user : "";
+
+		why = process_user_look_up(root.fd, name, user);
+		opts.chown = true;
+		opts.uid = user->uid;
+		opts.gid = user->gid;
+		free(user);
+		if (why)
+			return error_errno(err, why, "look up the container's user '%s'", name);
+	}
+	return copy_unpack(&root, half->end->path, half->stream_fd, &opts, err);
+}
+
+/* -------- the two together -------- */
+
+/* One child and the caller's own stream. */
+static int run_one(struct half *half, int (*fn)(void *, struct error **), struct error **err)
+{
+	return userns_run(half->files->userns_fd, half->files->mount_ns_fd < 0 && half->files->container,
+		fn, half, err);
+}
+
+static int run_two(struct half *source, struct half *destination, struct error **err)
+{
+	cleanup_error struct error *pack_error = NULL, *unpack_error = NULL;
+	cleanup_close int pack_fd = -1, unpack_fd = -1;
+	struct userns_child packer, unpacker;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, errno, "make a socket pair");
+	pack_fd = source->stream_fd = destination->other_fd = pair[0];
+	unpack_fd = destination->stream_fd = source->other_fd = pair[1];
+	if (userns_run_begin(source->files->userns_fd,
+		    source->files->container && source->files->mount_ns_fd < 0, pack_half, source,
+		    &packer, err) < 0)
+		return -1;
+	if (userns_run_begin(destination->files->userns_fd,
+		    destination->files->container && destination->files->mount_ns_fd < 0, unpack_half,
+		    destination, &unpacker, &unpack_error) < 0)
+		unpacker.pid = 0;
+	/* Each child must be the only holder of its end: the end of one is the end of the other. */
+	fd_replace(&pack_fd, -1);
+	fd_replace(&unpack_fd, -1);
+	if (unpacker.pid)
+		(void)userns_run_finish(&unpacker, &unpack_error);
+	(void)userns_run_finish(&packer, &pack_error);
+	/* The packer notices a failed unpacker as a broken stream: then the unpacker's word counts. An
+	 * unpacker that got half a stream: the packer's. */
+	if (pack_error && !(unpack_error && pack_error->errnum == EPIPE))
+		return error_move(err, &pack_error);
+	if (unpack_error)
+		return error_move(err, &unpack_error);
+	return 0;
+}
+
+int container_copy(struct store *store, const struct copy_end *source,
+	const struct copy_end *destination, const struct copy_options *opts, struct error **err)
+{
+	__attribute__((cleanup(copy_files_clear))) struct copy_files from = COPY_FILES_INIT;
+	__attribute__((cleanup(copy_files_clear))) struct copy_files to = COPY_FILES_INIT;
+	struct half pack = {&from, source, opts, source->stream_fd, -1, false};
+	struct half unpack = {&to, destination, opts, destination->stream_fd, -1, !source->path};
+	bool same = source->container && destination->container &&
+		str_equal(source->container->config->id, destination->container->config->id);
+
+	if (source->container && prepare(store, source->container, &from, err) < 0)
+		return -1;
+	/* A stopped container's root must not be mounted twice. */
+	if (same && from.mount_ns_fd < 0)
+		return error_set(err, ERR_UNSUPPORTED,
+			"'%s' is not running: it cannot be both source and destination",
+			source->container->config->name);
+	if (destination->container && prepare(store, destination->container, &to, err) < 0)
+		return -1;
+	/* The host's files are seen from the same user namespace: the caller is its root. */
+	if (!from.container && source->path)
+		from.userns_fd = to.userns_fd < 0 ? -1 : fcntl(to.userns_fd, F_DUPFD_CLOEXEC, 3);
+	if (!to.container && destination->path)
+		to.userns_fd = from.userns_fd < 0 ? -1 : fcntl(from.userns_fd, F_DUPFD_CLOEXEC, 3);
+	if (!source->path) {
+		unpack.stream_fd = source->stream_fd;
+		return run_one(&unpack, unpack_half, err);
+	}
+	if (!destination->path) {
+		pack.stream_fd = destination->stream_fd;
+		return run_one(&pack, pack_half, err);
+	}
+	return run_two(&pack, &unpack, err);
+}
