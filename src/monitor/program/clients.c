@@ -436,8 +436,8 @@ static const uint32_t allowed[] = {
 static void client_message(struct monitor *m, unsigned int index, int *fds)
 {
 	struct client *client = &m->clients[index];
-	const struct protocol_header *header = (const void *)m->message_buffer;
-	const uint8_t *payload = m->message_buffer + sizeof(*header);
+	const struct protocol_header *header = (const void *)m->buffers->message;
+	const uint8_t *payload = m->buffers->message + sizeof(*header);
 
 	if (!(allowed[client->role] & (1u << header->type))) {
 		client_drop(m, index);
@@ -551,7 +551,7 @@ void client_event(struct monitor *m, unsigned int index, uint32_t events)
 
 		client->flags &= (uint8_t)~CLIENT_WRITABLE_WANTED;
 		source_change(m, client_fd(client), EPOLLIN, SOURCE_CLIENT, index, generation);
-		client_send(m, index, PROTOCOL_DATA, m->output_pending_stream, 0, m->output_buffer,
+		client_send(m, index, PROTOCOL_DATA, m->output_pending_stream, 0, m->buffers->output,
 			m->output_pending, NULL, 0);
 		output_resume(m);
 		if (!client->fd_plus_one || client->generation != generation)
@@ -559,7 +559,7 @@ void client_event(struct monitor *m, unsigned int index, uint32_t events)
 	}
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	n = protocol_receive(client_fd(client), m->message_buffer, sizeof(m->message_buffer), fds,
+	n = protocol_receive(client_fd(client), m->buffers->message, sizeof(m->buffers->message), fds,
 		MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;

@@ -1,16 +1,13 @@
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -88,11 +85,16 @@ static bool record_release(struct monitor *m)
 	return renameat(h->containers_dir_fd, h->id, h->tmp_dir_fd, removed_name(m, name)) == 0;
 }
 
-static void remove_contents(int dir_fd, int top_fd, int depth, dev_t dev);
+struct removal {
+	int top_fd;
+	dev_t dev;
+	unsigned int moved; /* directories that lay too deep, so far */
+};
 
-static void remove_entry(int dir_fd, int top_fd, const char *name, int depth, dev_t dev)
+static void remove_contents(struct removal *r, int dir_fd, int depth);
+
+static void remove_entry(struct removal *r, int dir_fd, const char *name, int depth)
 {
-	static unsigned int moved;
 	struct stat st;
 	int fd;
 
@@ -105,8 +107,8 @@ static void remove_entry(int dir_fd, int top_fd, const char *name, int depth, de
 		struct text t = {.data = up, .capacity = sizeof(up)};
 
 		text_add(&t, ".deep-");
-		text_add_uint(&t, ++moved);
-		(void)renameat(dir_fd, name, top_fd, up); /* the next round empties it */
+		text_add_uint(&t, ++r->moved);
+		(void)renameat(dir_fd, name, r->top_fd, up); /* the next round empties it */
 		return;
 	}
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -115,44 +117,54 @@ static void remove_entry(int dir_fd, int top_fd, const char *name, int depth, de
 	if (fd < 0)
 		return;
 	/* never into a mounted file system */
-	if (fstat(fd, &st) < 0 || st.st_dev != dev) {
-		(void)close(fd);
-		return;
-	}
-	remove_contents(fd, top_fd, depth + 1, dev);
+	if (fstat(fd, &st) == 0 && st.st_dev == r->dev)
+		remove_contents(r, fd, depth + 1);
+	(void)close(fd);
 	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
 }
 
-/* Takes DIR_FD. Failures are skipped: what stays is unlocked garbage in tmp/, for the next sweep. */
-static void remove_contents(int dir_fd, int top_fd, int depth, dev_t dev)
-{
-	DIR *dir = fdopendir(dir_fd);
-	struct dirent *entry;
+/* The next name in the directory but "." and ".."; NULL at its end. No DIR: it would bring a heap. */
+struct entries {
+	int fd;
+	size_t at, len;
+	char data[4096] __attribute__((aligned(8)));
+};
 
-	if (!dir) {
-		(void)close(dir_fd);
-		return;
+static const char *entry_next(struct entries *e)
+{
+	for (;;) {
+		const struct {
+			uint64_t ino;
+			int64_t off;
+			uint16_t len;
+			uint8_t type;
+			char name[];
+		} *entry;
+		long n;
+
+		if (e->at >= e->len) {
+			n = syscall(SYS_getdents64, e->fd, e->data, sizeof(e->data));
+			if (n <= 0)
+				return NULL;
+			e->at = 0;
+			e->len = (size_t)n;
+		}
+		entry = (const void *)(e->data + e->at);
+		e->at += entry->len;
+		if (strcmp(entry->name, ".") != 0 && strcmp(entry->name, "..") != 0)
+			return entry->name;
 	}
-	(void)fchmod(dir_fd, 0700); /* overlay leaves a work directory of mode 0 */
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_entry(dir_fd, top_fd, entry->d_name, depth, dev);
-	(void)closedir(dir);
 }
 
-static bool is_empty(int dir_fd, const char *name)
+/* Failures are skipped: what stays is unlocked garbage in tmp/, for the next sweep. */
+static void remove_contents(struct removal *r, int dir_fd, int depth)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	bool empty = true;
+	struct entries entries = {.fd = dir_fd};
+	const char *name;
 
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			empty = false;
-	if (dir)
-		(void)closedir(dir);
-	return empty;
+	(void)fchmod(dir_fd, 0700); /* overlay leaves a work directory of mode 0 */
+	while ((name = entry_next(&entries)))
+		remove_entry(r, dir_fd, name, depth);
 }
 
 /*
@@ -163,7 +175,8 @@ static void tree_remove(struct monitor *m, int userns_fd)
 {
 	char name[MONITOR_ID_MAX + 8];
 	int tmp_fd = m->handover.tmp_dir_fd;
-	struct rlimit limit;
+	struct removal removal = {0};
+	unsigned int before;
 	struct stat st;
 	pid_t pid = fork();
 
@@ -177,23 +190,18 @@ static void tree_remove(struct monitor *m, int userns_fd)
 		(setns(userns_fd, CLONE_NEWUSER) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 ||
 			syscall(SYS_setresuid, 0, 0, 0) < 0))
 		_exit(1);
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
 	(void)removed_name(m, name);
-	for (int round = 0; round < 10000; round++) {
-		int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd < 0 || fstat(fd, &st) < 0)
-			_exit(0);
-		/* a second descriptor for the target of moves */
-		remove_contents(dup(fd), fd, 0, st.st_dev);
-		(void)close(fd);
-		if (unlinkat(tmp_fd, name, AT_REMOVEDIR) == 0 || is_empty(tmp_fd, name))
-			_exit(0);
-	}
-	_exit(1);
+	do {
+		before = removal.moved;
+		removal.top_fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (removal.top_fd < 0 || fstat(removal.top_fd, &st) < 0)
+			break;
+		removal.dev = st.st_dev;
+		remove_contents(&removal, removal.top_fd, 0);
+		(void)close(removal.top_fd);
+		/* Not empty: deep directories were moved up, or something cannot be removed. */
+	} while (unlinkat(tmp_fd, name, AT_REMOVEDIR) < 0 && removal.moved > before);
+	_exit(0);
 }
 
 /* SIGKILL to all children: they are not reaped yet, so the numbers are theirs. */
@@ -201,19 +209,19 @@ static void kill_children(void)
 {
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	char data[4096];
-	ssize_t len = fd < 0 ? 0 : read(fd, data, sizeof(data) - 1);
+	ssize_t len = fd < 0 ? 0 : read(fd, data, sizeof(data));
 
 	if (fd >= 0)
 		(void)close(fd);
-	data[len > 0 ? len : 0] = '\0';
-	for (char *p = data, *end; *p; p = end) {
-		long pid = strtol(p, &end, 10);
-
-		/* a number may be cut at the end of the buffer: the next round has it */
-		if (end == p || pid <= 0 || *end != ' ')
-			break;
-		(void)kill((pid_t)pid, SIGKILL);
-		end++;
+	for (ssize_t i = 0, pid = 0; i < len; i++) {
+		if (data[i] >= '0' && data[i] <= '9') {
+			pid = pid * 10 + (data[i] - '0');
+			continue;
+		}
+		/* One that is cut off at the end of the buffer comes again in the next round. */
+		if (pid > 0)
+			(void)kill((pid_t)pid, SIGKILL);
+		pid = 0;
 	}
 }
 

@@ -444,7 +444,7 @@ void exec_drain_event(struct monitor *m, unsigned int index, bool error)
 
 	if (*fd < 0)
 		return;
-	n = read(*fd, m->message_buffer, sizeof(m->message_buffer));
+	n = read(*fd, m->buffers->message, sizeof(m->buffers->message));
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		source_close(m, fd);
 }

@@ -126,11 +126,11 @@ void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
 	while (len) {
 		size_t used, n = log_format(m->log.driver, stream_names[stream], &now,
-				     &m->log.carry[stream], data, len, (char *)m->log_buffer,
-				     sizeof(m->log_buffer), &used);
+				     &m->log.carry[stream], data, len, (char *)m->buffers->log,
+				     sizeof(m->buffers->log), &used);
 
 		if (n)
-			log_append(m, m->log_buffer, n);
+			log_append(m, m->buffers->log, n);
 		data += used;
 		len -= used;
 	}

@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -73,6 +74,14 @@ static void reap(struct monitor *m)
 		/* Others are helpers, or orphans that a subreaper inherits. */
 		(void)exec_reaped(m, pid, code);
 	}
+}
+
+/* Idle: what was touched costs memory for nothing. */
+static void give_back(struct monitor *m)
+{
+	m->dirty = false;
+	if (!m->output_pending && !m->stdin_len)
+		(void)madvise(m->buffers, sizeof(*m->buffers), MADV_DONTNEED);
 }
 
 static void dispatch(struct monitor *m, uint64_t key, uint32_t events)
@@ -148,6 +157,10 @@ static bool monitor_init(struct monitor *m)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	m->buffers = mmap(NULL, sizeof(*m->buffers), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->buffers == MAP_FAILED)
+		return false;
 	m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -186,10 +199,12 @@ int main(void)
 	reap(m); /* what ended before the signalfd was there */
 	while (!m->ended) {
 		struct epoll_event events[8];
-		int count = epoll_wait(m->epoll_fd, events, 8, m->output_dirty ? IDLE_MS : -1);
+		int count = epoll_wait(m->epoll_fd, events, 8, m->dirty ? IDLE_MS : -1);
+
+		m->dirty = true;
 
 		if (count == 0)
-			output_give_back(m);
+			give_back(m);
 		for (int i = 0; i < count && !m->ended; i++)
 			dispatch(m, events[i].data.u64, events[i].events);
 	}

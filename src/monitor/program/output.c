@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "monitor/program/state.h"
@@ -49,7 +48,7 @@ void output_start(struct monitor *m)
 /* False: nothing more for now. */
 static bool output_read(struct monitor *m, int stream)
 {
-	ssize_t n = read(m->output_fd[stream], m->output_buffer, sizeof(m->output_buffer));
+	ssize_t n = read(m->output_fd[stream], m->buffers->output, sizeof(m->buffers->output));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -58,10 +57,8 @@ static bool output_read(struct monitor *m, int stream)
 		source_close(m, &m->output_fd[stream]);
 		return false;
 	}
-	if (n > 4096)
-		m->output_dirty = true;
-	monitor_log_write(m, stream, m->output_buffer, (size_t)n);
-	if (!clients_output(m, stream, m->output_buffer, (size_t)n)) {
+	monitor_log_write(m, stream, m->buffers->output, (size_t)n);
+	if (!clients_output(m, stream, m->buffers->output, (size_t)n)) {
 		m->output_pending = (size_t)n;
 		m->output_pending_stream = stream;
 	}
@@ -100,23 +97,13 @@ void output_finish(struct monitor *m)
 		m->output_pending = 0;
 		if (m->lossless)
 			client_send(m, (unsigned int)m->lossless - 1, PROTOCOL_DATA,
-				m->output_pending_stream, 0, m->output_buffer, len, NULL, 0);
+				m->output_pending_stream, 0, m->buffers->output, len, NULL, 0);
 	}
 	for (int i = 1; i <= 2; i++) {
-		size_t left = OUTPUT_FINISH_MAX / sizeof(m->output_buffer) + 1;
+		size_t left = OUTPUT_FINISH_MAX / sizeof(m->buffers->output) + 1;
 
 		while (left-- && m->output_fd[i] >= 0 && output_read(m, i))
 			;
 		source_close(m, &m->output_fd[i]);
 	}
-}
-
-void output_give_back(struct monitor *m)
-{
-	/* Not while a chunk waits in there. */
-	if (m->output_pending || m->stdin_len)
-		return;
-	(void)madvise(m->output_buffer, sizeof(m->output_buffer), MADV_DONTNEED);
-	(void)madvise(m->log_buffer, sizeof(m->log_buffer), MADV_DONTNEED);
-	m->output_dirty = false;
 }

@@ -114,10 +114,10 @@ struct monitor {
 	int output_fd[PROTOCOL_STREAM_COUNT]; /* [1], [2]; a terminal is [1] */
 	bool output_paused;
 	int lossless; /* index + 1 of the lossless client, 0: none */
-	/* The chunk in output_buffer that the lossless client has no room for yet. */
+	/* The chunk in buffers->output that the lossless client has no room for yet. */
 	size_t output_pending;
 	int output_pending_stream;
-	bool output_dirty; /* output_buffer has touched pages */
+	bool dirty; /* the buffers may have touched pages */
 
 	int stdin_fd;	    /* write end of the pipe, or a duplicate of the terminal */
 	size_t stdin_start, stdin_len;
@@ -129,12 +129,17 @@ struct monitor {
 	uint32_t exec_order;
 	struct tail tail;
 
+	struct buffers *buffers;
 	struct client clients[CLIENT_MAX];
 	struct exec execs[EXEC_MAX];
-	uint8_t output_buffer[PROTOCOL_DATA_MAX] __attribute__((aligned(4096)));
-	uint8_t log_buffer[16384] __attribute__((aligned(4096)));
-	uint8_t message_buffer[PROTOCOL_MESSAGE_MAX] __attribute__((aligned(16)));
-	uint8_t stdin_buffer[PROTOCOL_DATA_MAX];
+};
+
+/* In pages of their own, which are given back when the loop is idle. */
+struct buffers {
+	uint8_t output[PROTOCOL_DATA_MAX];
+	uint8_t message[PROTOCOL_MESSAGE_MAX + 4096 - sizeof(struct protocol_header)];
+	uint8_t log[16384];
+	uint8_t stdin_[PROTOCOL_DATA_MAX];
 };
 
 /* main.c */
@@ -160,8 +165,6 @@ void output_event(struct monitor *m, int stream);
 void output_resume(struct monitor *m);
 /** output_finish() - after the container's end: everything left in the pipes. Never waits. */
 void output_finish(struct monitor *m);
-/** output_give_back() - idle: return the buffers' pages. */
-void output_give_back(struct monitor *m);
 
 /* stdin.c */
 void stdin_message(struct monitor *m, unsigned int index, const uint8_t *data, size_t len);

@@ -9,7 +9,7 @@
 
 /*
  * The container's stdin. A client sends one message and waits for the answer. What the pipe or terminal
- * does not take at once stays in stdin_buffer, which belongs to one client at a time; others are told
+ * does not take at once stays in buffers->stdin_, which belongs to one client at a time; others are told
  * BUSY and, when it is free, READY.
  */
 
@@ -73,7 +73,7 @@ void stdin_message(struct monitor *m, unsigned int index, const uint8_t *data, s
 	m->stdin_start = 0;
 	m->stdin_len = len - done;
 	m->stdin_client = (int)index + 1;
-	memcpy(m->stdin_buffer, data + done, len - done);
+	memcpy(m->buffers->stdin_, data + done, len - done);
 	(void)source_add(m, m->stdin_fd, EPOLLOUT, SOURCE_STDIN, 0, 0);
 }
 
@@ -84,7 +84,7 @@ void stdin_event(struct monitor *m)
 
 	if (m->stdin_fd < 0 || !m->stdin_len)
 		return;
-	done = stdin_write(m, m->stdin_buffer + m->stdin_start, m->stdin_len);
+	done = stdin_write(m, m->buffers->stdin_ + m->stdin_start, m->stdin_len);
 	if (m->stdin_fd >= 0 && done < m->stdin_len) {
 		m->stdin_start += done;
 		m->stdin_len -= done;
