@@ -114,7 +114,7 @@ static int append_list(
 /* VALUE is NULL for a flag without "=value". */
 static int store(const struct option_spec *spec, const char *value, void *opts, struct error **err)
 {
-	char *at = (char *)opts + spec->offset;
+	char *at = opts ? (char *)opts + spec->offset : NULL;
 	uint64_t number;
 	int64_t integer;
 
