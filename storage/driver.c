@@ -116,7 +116,7 @@ static int probe_build(struct probe *probe, int dir_fd, struct error **err)
 		return error_errno(err, errno, "stat '%s'", store->data_path);
 	probe->overlay = (struct overlay){
 		.driver = DRIVER_OVERLAY,
-		.fuse_fd = -1,
+		.mount_fd = -1,
 		.store_path = xstrdup(store->data_path),
 		.store_dev = st.st_dev,
 		.store_ino = st.st_ino,

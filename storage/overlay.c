@@ -11,6 +11,7 @@
 
 #include "storage/image_store.h"
 #include "storage/overlay.h"
+#include "storage/overlay_private.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -72,8 +73,7 @@ static int path_remember(int fd, char **ret, dev_t *ret_dev, ino_t *ret_ino, str
 	return 0;
 }
 
-/* Opens what path_remember() remembered, in the mount namespace we are in now. */
-static int path_reopen(const char *path, dev_t dev, ino_t ino, struct error **err)
+int overlay_path_reopen(const char *path, dev_t dev, ino_t ino, struct error **err)
 {
 	cleanup_close int fd = open(path, O_PATH_DIR);
 	struct stat st;
@@ -89,7 +89,7 @@ static int path_reopen(const char *path, dev_t dev, ino_t ino, struct error **er
 int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, int container_fd,
 	enum storage_driver driver, struct overlay *ret, struct error **err)
 {
-	struct overlay overlay = {.driver = driver, .fuse_fd = -1, .read_only = container_fd < 0};
+	struct overlay overlay = {.driver = driver, .mount_fd = -1, .read_only = container_fd < 0};
 	struct stat st;
 
 	if (count == 0 || count > IMAGE_LAYERS_MAX) {
@@ -137,8 +137,8 @@ void overlay_clear(struct overlay *overlay)
 	free(overlay->store_path);
 	strv_free(overlay->layers);
 	free(overlay->container_path);
-	close_keep_errno(overlay->fuse_fd);
-	*overlay = (struct overlay){.fuse_fd = -1};
+	close_keep_errno(overlay->mount_fd);
+	*overlay = (struct overlay){.mount_fd = -1};
 }
 
 /* What is stacked, as descriptors of the mount namespace we are in. */
@@ -264,8 +264,7 @@ static int bind_mount(int fd, bool read_only, struct error **err)
 	return steal_fd(&tree_fd);
 }
 
-/* Open NAME below the container's directory; a new one takes mode and owner of the image's root. */
-static int upper_open(int container_fd, int lower_fd, struct error **err)
+int overlay_upper_open(int container_fd, int lower_fd, struct error **err)
 {
 	cleanup_close int fd = -1;
 	struct stat lower, made;
@@ -287,7 +286,7 @@ static int upper_open(int container_fd, int lower_fd, struct error **err)
 	return steal_fd(&fd);
 }
 
-static int work_open(int container_fd, struct error **err)
+int overlay_work_open(int container_fd, struct error **err)
 {
 	int fd;
 
@@ -306,7 +305,7 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 	cleanup_close int store_fd = -1, container_fd = -1;
 	int fd = -1;
 
-	store_fd = path_reopen(overlay->store_path, overlay->store_dev, overlay->store_ino, err);
+	store_fd = overlay_path_reopen(overlay->store_path, overlay->store_dev, overlay->store_ino, err);
 	if (store_fd < 0)
 		return -1;
 	for (size_t i = 0; i < overlay->layer_count; i++) {
@@ -324,14 +323,14 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 					    : stack_mount(&stack, store_fd, overlay->layers[0], err);
 		goto out;
 	}
-	container_fd = path_reopen(
+	container_fd = overlay_path_reopen(
 		overlay->container_path, overlay->container_dev, overlay->container_ino, err);
 	if (container_fd < 0)
 		goto out;
-	stack.upper_fd = upper_open(container_fd, stack.lower_fds[0], err);
+	stack.upper_fd = overlay_upper_open(container_fd, stack.lower_fds[0], err);
 	if (stack.upper_fd < 0)
 		goto out;
-	stack.work_fd = work_open(container_fd, err);
+	stack.work_fd = overlay_work_open(container_fd, err);
 	if (stack.work_fd < 0)
 		goto out;
 	fd = stack_mount(&stack, container_fd, "upper", err);
@@ -347,7 +346,7 @@ static int vfs_mount(const struct overlay *overlay, struct error **err)
 {
 	cleanup_close int container_fd = -1, root_fd = -1;
 
-	container_fd = path_reopen(
+	container_fd = overlay_path_reopen(
 		overlay->container_path, overlay->container_dev, overlay->container_ino, err);
 	if (container_fd < 0)
 		return -1;
@@ -361,13 +360,32 @@ int overlay_mount(void *data, struct error **err)
 {
 	const struct overlay *overlay = data;
 
+	int fd;
+
 	switch (overlay->driver) {
 	case DRIVER_VFS:
 		return vfs_mount(overlay, err);
+	case DRIVER_FUSE_OVERLAYFS:
+		/* A mount that is in no namespace so far. */
+		fd = fcntl(overlay->mount_fd, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? error_errno(err, errno, "take the fuse-overlayfs mount") : fd;
 	case DRIVER_AUTO:
 	case DRIVER_OVERLAY:
-	case DRIVER_FUSE_OVERLAYFS:
 		break;
 	}
 	return native_mount(overlay, err);
+}
+
+int overlay_start(struct overlay *overlay, int userns_fd, struct error **err)
+{
+	switch (overlay->driver) {
+	case DRIVER_FUSE_OVERLAYFS:
+		return overlay_fuse_start(overlay, userns_fd, err);
+	case DRIVER_VFS:
+		return overlay_vfs_start(overlay, userns_fd, err);
+	case DRIVER_AUTO:
+	case DRIVER_OVERLAY:
+		break;
+	}
+	return 0;
 }

@@ -48,7 +48,7 @@ struct overlay {
 	char *container_path; /* absolute path of containers/<id>; NULL: read-only */
 	dev_t container_dev;
 	ino_t container_ino;
-	int fuse_fd; /* /dev/fuse, served by a fuse-overlayfs; -1: not that driver */
+	int mount_fd; /* fuse-overlayfs: the mount that overlay_start() made; else -1 */
 	bool volatile_upper; /* --rm only: an upper once mounted volatile can never be mounted again */
 	bool read_only;	     /* no upper at all: lowers only */
 };
@@ -67,10 +67,14 @@ void overlay_clear(struct overlay *overlay);
 
 /**
  * overlay_start() - what the driver needs outside the container before overlay_mount(): nothing for
- * native overlay; a running server for fuse-overlayfs, which ends with the mount; the copy of the image
- * for vfs, made once per container. Called after overlay_prepare(), under the container's lock.
+ * native overlay; a detached mount and a running server for fuse-overlayfs; the copy of the image for
+ * vfs, made once per container. Called after overlay_prepare(), under the container's lock.
  * @userns_fd: -1: none
  * @err: ERR_NOT_FOUND (fuse-overlayfs or /dev/fuse), ERR_SYSTEM
+ *
+ * The server is a child of the caller, outside all of the container's namespaces but the user
+ * namespace: inside, a container could reach the host's files through it. It ends by itself when the
+ * last mount is gone (overlay_clear() drops the one held here); whoever inherits it reaps it.
  */
 int overlay_start(struct overlay *overlay, int userns_fd, struct error **err);
 
