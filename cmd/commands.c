@@ -10,6 +10,7 @@ extern const struct command command_images;
 extern const struct command command_import;
 extern const struct command command_load;
 extern const struct command command_rmi;
+extern const struct command command_save;
 extern const struct command command_tag;
 extern const struct command command_untag;
 
@@ -78,7 +79,7 @@ static const struct command_entry image_commands[] = {
 	{"pull"},
 	{"push", .instead = "write an archive with 'pod save' and push that"},
 	{"rm", &command_rmi},
-	{"save"},
+	{"save", &command_save},
 	{"scp"},
 	{"search"},
 	{"sign"},
@@ -194,7 +195,7 @@ static const struct command_entry root_commands[] = {
 	{"rm"},
 	{"rmi", &command_rmi},
 	{"run"},
-	{"save"},
+	{"save", &command_save},
 	{"search"},
 	{"secret"},
 	{"service"},

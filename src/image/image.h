@@ -217,15 +217,23 @@ int image_load_archive(struct store *store, int in_fd, const struct pull_events 
 	char ***ret_names, struct error **err);
 
 enum save_format { SAVE_DOCKER_ARCHIVE, SAVE_OCI_ARCHIVE, SAVE_OCI_DIR, SAVE_DOCKER_DIR };
-/** save_format_parse() - @err: ERR_USAGE */
+/** save_format_parse() - podman's words: "docker-archive", "oci-archive", "oci-dir", "docker-dir".
+ * @err: ERR_USAGE */
 int save_format_parse(const char *text, enum save_format *ret, struct error **err);
 
+struct save_options {
+	enum save_format format;
+	bool multi; /* every name is an image; else those behind the first are further tags of it */
+	const struct pull_events *events; /* NULL none */
+};
+
 /**
- * image_save() - write images as an archive to OUT_FD, or below the directory OUT_FD
- * Deterministic: the same images give the same bytes.
+ * image_save() - write images as an archive to OUT_FD, or into the empty directory OUT_FD
+ * Deterministic: the same images give the same bytes. OCI forms and docker-dir hold the blobs
+ * exactly as they came; docker-archive holds layers uncompressed, as its readers expect.
  * @names: images; those given by reference are saved under it
- * @err: ERR_NOT_FOUND, ERR_UNSUPPORTED (a blob was not kept), ERR_USAGE (several images in a format
- * for one), ERR_SYSTEM
+ * @err: ERR_NOT_FOUND, ERR_UNSUPPORTED (a layer's blob was not kept), ERR_USAGE (more than one
+ * image in a format for one), ERR_SYSTEM
  */
-int image_save(struct store *store, char *const *names, enum save_format format, int out_fd,
+int image_save(struct store *store, char *const *names, const struct save_options *opts, int out_fd,
 	struct error **err);

@@ -100,7 +100,7 @@ static int write_image(struct store *store, const struct archive_member *layer, 
 	size_t manifest_len;
 
 	sha256_digest(config, config_len, config_digest);
-	manifest = manifest_compose(config_digest, config_len, layers, 1, &manifest_len);
+	manifest = manifest_compose(config_digest, config_len, layers, 1, false, &manifest_len);
 	sha256_digest(manifest, manifest_len, manifest_digest);
 	ref.image_id = (char *)digest_hex(config_digest);
 	ref.size_bytes = image_size(store, &diff_ids);

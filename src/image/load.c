@@ -185,8 +185,8 @@ static int load_docker_image(struct loader *l, const struct json *entry, struct 
 	}
 	if (make_layers(l, config, members, err) < 0)
 		return -1;
-	manifest =
-		manifest_compose(config_member->digest, config_len, layers, count, &manifest_len);
+	manifest = manifest_compose(
+		config_member->digest, config_len, layers, count, false, &manifest_len);
 	return write_image(l, config_member, config_text, config_len, config, manifest,
 		manifest_len, MEDIA_TYPE_OCI_MANIFEST, names, err);
 }

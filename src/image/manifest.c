@@ -441,22 +441,39 @@ static void write_descriptor(
 	json_write_object_end(w);
 }
 
+static const char *docker_layer_media_type(enum layer_compression compression)
+{
+	switch (compression) {
+	case LAYER_GZIP:
+		return MEDIA_TYPE_DOCKER_LAYER ".gzip";
+	case LAYER_ZSTD:
+		return MEDIA_TYPE_DOCKER_LAYER ".zstd";
+	case LAYER_PLAIN:
+		break;
+	}
+	return MEDIA_TYPE_DOCKER_LAYER;
+}
+
 char *manifest_compose(const char *config_digest, uint64_t config_size,
-	const struct descriptor *layers, size_t count, size_t *ret_len)
+	const struct descriptor *layers, size_t count, bool docker, size_t *ret_len)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&out, 0);
 
 	json_write_object_begin(&w);
 	json_put_int(&w, "schemaVersion", 2);
-	json_put_string(&w, "mediaType", MEDIA_TYPE_OCI_MANIFEST);
+	json_put_string(
+		&w, "mediaType", docker ? MEDIA_TYPE_DOCKER_MANIFEST : MEDIA_TYPE_OCI_MANIFEST);
 	json_write_key(&w, "config");
-	write_descriptor(&w, MEDIA_TYPE_OCI_CONFIG, config_digest, config_size);
+	write_descriptor(&w, docker ? MEDIA_TYPE_DOCKER_CONFIG : MEDIA_TYPE_OCI_CONFIG,
+		config_digest, config_size);
 	json_write_key(&w, "layers");
 	json_write_array_begin(&w);
 	for (size_t i = 0; i < count; i++)
-		write_descriptor(&w, layer_media_type(layers[i].compression), layers[i].digest,
-			layers[i].size_bytes);
+		write_descriptor(&w,
+			docker ? docker_layer_media_type(layers[i].compression)
+			       : layer_media_type(layers[i].compression),
+			layers[i].digest, layers[i].size_bytes);
 	json_write_array_end(&w);
 	json_write_object_end(&w);
 	*ret_len = out.len;

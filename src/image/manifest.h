@@ -89,8 +89,9 @@ int index_choose(const struct manifest *index, const struct platform *platform, 
 	const struct descriptor **ret, struct error **err);
 
 /**
- * manifest_compose() - text of an OCI manifest for a config and layers that we put together
+ * manifest_compose() - text of a manifest for a config and layers that we put together
+ * @docker: docker schema 2 instead of OCI
  * @ret: owned; deterministic
  */
 char *manifest_compose(const char *config_digest, uint64_t config_size,
-	const struct descriptor *layers, size_t count, size_t *ret_len);
+	const struct descriptor *layers, size_t count, bool docker, size_t *ret_len);
