@@ -25,7 +25,7 @@ extern const struct command command_untag;
  */
 
 static const struct command_entry container_commands[] = {
-	{"attach"},
+	{"attach", &command_attach},
 	{"checkpoint"},
 	{"cleanup", .instead = "a stopped container holds no mounts here"},
 	{"clone"},
@@ -33,14 +33,14 @@ static const struct command_entry container_commands[] = {
 	{"cp", &command_cp},
 	{"create"},
 	{"diff"},
-	{"exec"},
+	{"exec", &command_exec},
 	{"exists"},
 	{"export"},
 	{"init"},
 	{"inspect"},
 	{"kill"},
 	{"list", &command_ps},
-	{"logs"},
+	{"logs", &command_logs},
 	{"ls", &command_ps, .hidden = true},
 	{"mount"},
 	{"pause"},
@@ -146,7 +146,7 @@ static const struct command command_system = {
 };
 
 static const struct command_entry root_commands[] = {
-	{"attach"},
+	{"attach", &command_attach},
 	{"auto-update"},
 	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
 	{"builder"},
@@ -159,7 +159,7 @@ static const struct command_entry root_commands[] = {
 	{"create"},
 	{"diff"},
 	{"events"},
-	{"exec"},
+	{"exec", &command_exec},
 	{"export"},
 	{"generate"},
 	{"healthcheck"},
@@ -176,7 +176,7 @@ static const struct command_entry root_commands[] = {
 	{"load", &command_load},
 	{"login"},
 	{"logout"},
-	{"logs"},
+	{"logs", &command_logs},
 	{"machine", .instead = "containers run on this host's own kernel"},
 	{"manifest"},
 	{"mount", .instead = "use 'pod cp' to reach a container's files"},

@@ -1,0 +1,115 @@
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "cmd/attach.h"
+#include "cmd/commands.h"
+#include "container/container.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+struct attach_command_options {
+	const char *detach_keys;
+	bool no_stdin, sig_proxy, latest;
+};
+
+static const struct option_spec attach_options_table[] = {
+	{.type = OPTION_TYPE_STRING,
+		.name = "detach-keys",
+		.offset = OPTION_CHECK_(const char *, struct attach_command_options, detach_keys),
+		.value = "KEYS",
+		.help = "keys that leave the container running behind, separated by commas: a-Z or "
+			"ctrl-X; \"\" for none",
+		.default_text = "ctrl-p,ctrl-q",
+		.given_offset = SIZE_MAX},
+	OPTION_BOOL("latest", 'l', struct attach_command_options, latest,
+		"act on the latest container pod is aware of"),
+	OPTION_BOOL("no-stdin", 0, struct attach_command_options, no_stdin,
+		"do not attach standard input"),
+	{.type = OPTION_TYPE_BOOL,
+		.name = "sig-proxy",
+		.offset = OPTION_CHECK_(bool, struct attach_command_options, sig_proxy),
+		.help = "pass received signals on to the container",
+		.default_text = "true",
+		.given_offset = SIZE_MAX},
+	OPTION_END,
+};
+
+int attach_status(int result, enum attach_end end, int exit_code, struct error **err)
+{
+	/* What SIGPIPE's default action looks like to a shell. */
+	if (result < 0 && (*err)->errnum == EPIPE)
+		_exit(128 + SIGPIPE);
+	if (result < 0)
+		return -1;
+	switch (end) {
+	case ATTACH_EXITED:
+		return exit_code;
+	case ATTACH_DETACHED:
+		return 0;
+	case ATTACH_LOST:
+		break;
+	}
+	return error_set(err, ERR_REMOTE,
+		"the container's monitor was killed, and the container with it");
+}
+
+void attach_terminal_warning(bool terminal, bool interactive)
+{
+	if (terminal && interactive && !isatty(STDIN_FILENO))
+		log_warning("the input device is not a TTY; -t and -i may not work as expected");
+}
+
+static int attach_command_run(
+	struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	struct attach_command_options opts = {.sig_proxy = true};
+	struct attach_options attach = {.stdin_fd = -1};
+	cleanup_container struct container *container = NULL;
+	cleanup_close int monitor_fd = -1;
+	enum attach_end end = ATTACH_LOST;
+	struct store *store;
+	int first, parsed, result, exit_code = 0;
+
+	parsed = options_parse(&command_attach, argc, argv, &opts, &first, err);
+	if (parsed)
+		return parsed < 0 ? -1 : 0;
+	if (opts.latest == (first < argc))
+		return error_set(err, ERR_USAGE,
+			"attach takes one container: a name, an ID, or --latest");
+	if (command_store(ctx, &store, err) < 0)
+		return -1;
+	if ((opts.latest ? container_latest(store, &container, err)
+			 : container_find(store, argv[first], &container, err)) < 0)
+		return -1;
+	if (!container_is_running(container))
+		return error_set(err, ERR_CONFLICT, "you can only attach to running containers");
+	monitor_fd = container_connect(store, container, err);
+	if (monitor_fd < 0)
+		return -1;
+	attach.stdout_fd = STDOUT_FILENO;
+	attach.stderr_fd = STDERR_FILENO;
+	attach.terminal = container->config->terminal;
+	attach.sig_proxy = opts.sig_proxy;
+	attach.detach_keys = opts.detach_keys;
+	if (container->config->stdin_open && !opts.no_stdin)
+		attach.stdin_fd = STDIN_FILENO;
+	result = attach_run(monitor_fd, &attach, &end, &exit_code, err);
+	return attach_status(result, end, exit_code, err);
+}
+
+const struct command command_attach = {
+	.name = "attach",
+	.summary = "Attach to a running container",
+	.description = "Connects standard input, output and error to those of a running container.",
+	.operands = "CONTAINER",
+	.examples = "pod attach web\n"
+		    "pod attach --no-stdin --sig-proxy=false 1234",
+	.min_operands = 0,
+	.max_operands = 1,
+	.complete = COMPLETE_RUNNING,
+	.options = attach_options_table,
+	.run = attach_command_run,
+};

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "monitor/client.h"
+#include "util/error.h"
+
+/**
+ * attach_status() - what a command that was attached (run, start, attach, exec) ends with
+ * @result: of attach_run() or exec_run()
+ * A closed stdout ends the program quietly; a monitor that was killed is an error, as the container went
+ * with it.
+ * Returns: the exit status, or -1 with @err set.
+ */
+int attach_status(int result, enum attach_end end, int exit_code, struct error **err);
+
+/** attach_terminal_warning() - podman's, where -t and -i were given and stdin is no terminal. */
+void attach_terminal_warning(bool terminal, bool interactive);
