@@ -1,0 +1,355 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/container_options.h"
+#include "container/build.h"
+#include "container/parse_env.h"
+#include "network/network.h"
+#include "storage/overlay.h"
+#include "util/fs.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/signals.h"
+#include "util/str.h"
+
+static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL};
+static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
+static const char *const network_modes[] = {"slirp4netns", "none", "host", "container:", NULL};
+static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
+
+#define T struct container_options
+/* Sorted by name, as the help shows them. */
+#define SHARED_A                                                                                   \
+	OPTION_STRV("add-host", 0, T, add_hosts, "HOST:IP",                                        \
+		"Add a line to /etc/hosts; 'host-gateway' stands for the host's address"),         \
+	OPTION_STRV("annotation", 0, T, annotations, "KEY=VALUE", "Add an annotation"),            \
+	OPTION_STRING("authfile", 0, T, authfile, "PATH", "Credentials for a pull",                \
+		.complete = COMPLETE_FILE),                                                        \
+	OPTION_LIST("cap-add", 0, T, cap_add, "CAPABILITY", "Add a capability"),                   \
+	OPTION_LIST("cap-drop", 0, T, cap_drop, "CAPABILITY", "Drop a capability"),                \
+	OPTION_STRING("cidfile", 0, T, cid_file, "FILE", "Write the container's id to FILE",       \
+		.complete = COMPLETE_FILE)
+#define SHARED_B                                                                                   \
+	OPTION_STRV("device", 0, T, devices, "HOST[:CONTAINER][:PERMISSIONS]",                     \
+		"Give the container a device of the host"),                                        \
+	OPTION_STRV("dns", 0, T, dns_servers, "ADDRESS", "Use this name server"),                  \
+	OPTION_STRV("dns-option", 0, T, dns_options, "OPTION", "Set a resolver option"),           \
+	OPTION_STRV("dns-search", 0, T, dns_searches, "DOMAIN", "Set a search domain"),            \
+	OPTION_STRING("entrypoint", 0, T, entrypoint, "COMMAND",                                   \
+		"Run COMMAND (a string, or a JSON array) instead of the image's entrypoint",       \
+		.given_offset = OPTION_GIVEN(T, entrypoint_given)),                                \
+	OPTION_STRV("env", 'e', T, env, "NAME[=VALUE]", "Set an environment variable"),            \
+	OPTION_STRV("env-file", 0, T, env_files, "FILE", "Read environment variables from FILE",   \
+		.complete = COMPLETE_FILE),                                                        \
+	OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),              \
+	OPTION_STRING("hostname", 'h', T, hostname, "NAME", "Set the container's host name"),      \
+	OPTION_BOOL("init", 0, T, init, "Run an init that forwards signals and reaps processes"),  \
+	OPTION_BOOL("interactive", 'i', T, interactive, "Keep standard input open"),               \
+	OPTION_STRING("ipc", 0, T, ipc, "MODE", "IPC namespace", .words = namespace_modes),        \
+	OPTION_STRV("label", 'l', T, labels, "KEY=VALUE", "Set a label"),                          \
+	OPTION_STRV("label-file", 0, T, label_files, "FILE", "Read labels from FILE",              \
+		.complete = COMPLETE_FILE),                                                        \
+	OPTION_STRING("log-driver", 0, T, log_driver, "DRIVER", "Where output is kept",            \
+		.default_text = "k8s-file", .words = log_drivers),                                 \
+	OPTION_STRV("log-opt", 0, T, log_options, "KEY=VALUE",                                     \
+		"Option of the log driver: max-size, max-file"),                                   \
+	OPTION_STRV("mount", 0, T, mounts, "SPEC",                                                 \
+		"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),           \
+	OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                        \
+	OPTION_STRING("network", 0, T, network, "MODE", "Network of the container",                \
+		.default_text = "slirp4netns", .words = network_modes),                            \
+	OPTION_STRING("net", 0, T, network, "MODE", "Network of the container", .hidden = true,    \
+		.words = network_modes),                                                           \
+	OPTION_STRING("pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),        \
+	OPTION_STRING("pidfile", 0, T, pid_file, "FILE", "Write the init process's id to FILE",    \
+		.complete = COMPLETE_FILE),                                                        \
+	OPTION_STRING("platform", 0, T, platform, "OS/ARCH[/VARIANT]",                             \
+		"Pull the image for this platform"),                                               \
+	OPTION_BOOL("privileged", 0, T, privileged, "Give the container all the rights you have"), \
+	OPTION_STRV("publish", 'p', T, ports, "[[IP:][PORT]:]PORT[/PROTOCOL]",                     \
+		"Publish a port of the container on the host"),                                    \
+	OPTION_BOOL("publish-all", 'P', T, publish_all,                                            \
+		"Publish the image's exposed ports on random ports"),                              \
+	OPTION_STRING("pull", 0, T, pull, "POLICY", "When to pull the image",                      \
+		.default_text = "missing", .words = pull_policies),                                \
+	OPTION_BOOL("quiet", 'q', T, quiet, "Show no progress while pulling"),                     \
+	OPTION_BOOL("read-only", 0, T, read_only, "Make the root file system read-only"),          \
+	OPTION_BOOL("replace", 0, T, replace, "Remove a container of the same name first"),        \
+	OPTION_BOOL("rm", 0, T, remove, "Remove the container when it ends"),                      \
+	OPTION_BOOL("rootfs", 0, T, rootfs, "The operand is a directory, not an image"),           \
+	OPTION_STRV("security-opt", 0, T, security_opts, "OPTION",                                 \
+		"no-new-privileges, seccomp=unconfined|FILE, mask=, unmask= ..."),                 \
+	OPTION_SIZE("shm-size", 0, T, shm_size_bytes, "SIZE", "Size of /dev/shm",                  \
+		.default_text = "65536k")
+#define SHARED_C                                                                                   \
+	OPTION_STRING("stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"), \
+	OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                             \
+		"Seconds from the stop signal to SIGKILL", .default_text = "10"),                  \
+	OPTION_BOOL("tls-verify", 0, T, tls_verify, "Require HTTPS with a valid certificate",      \
+		.given_offset = OPTION_GIVEN(T, tls_verify_given), .default_text = "true"),        \
+	OPTION_STRV("tmpfs", 0, T, tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),                      \
+	OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),                     \
+	OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),          \
+	OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),                   \
+	OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),                     \
+	OPTION_STRING("uts", 0, T, uts, "MODE", "UTS namespace", .words = namespace_modes),        \
+	OPTION_STRV("volume", 'v', T, volumes, "[SOURCE:]PATH[:OPTIONS]",                          \
+		"Mount a directory of the host or a volume"),                                      \
+	OPTION_STRING("workdir", 'w', T, workdir, "PATH", "Working directory in the container"),   \
+	OPTION_END
+
+const struct option_spec container_options_create[] = {SHARED_A, SHARED_B, SHARED_C};
+
+const struct option_spec container_options_run[] = {SHARED_A,
+	OPTION_BOOL("detach", 'd', T, detach, "Run in the background and print the id"),
+	OPTION_STRING("detach-keys", 0, T, detach_keys, "KEYS", "Keys that detach from the container",
+		.default_text = "ctrl-p,ctrl-q"),
+	SHARED_B,
+	OPTION_BOOL("sig-proxy", 0, T, sig_proxy, "Pass signals on to the container",
+		.default_text = "true"),
+	SHARED_C};
+#undef T
+
+void container_options_clear(struct container_options *opts)
+{
+	char **const *const strvs[] = {&opts->env, &opts->env_files, &opts->volumes, &opts->mounts,
+		&opts->tmpfs, &opts->ports, &opts->cap_add, &opts->cap_drop, &opts->security_opts,
+		&opts->labels, &opts->label_files, &opts->annotations, &opts->ulimits,
+		&opts->dns_servers, &opts->dns_searches, &opts->dns_options, &opts->add_hosts,
+		&opts->devices, &opts->groups, &opts->log_options};
+
+	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
+		strv_free(*strvs[i]);
+}
+
+/* "host", "private", "" or "container:NAME" with the name looked up. */
+static int namespace_mode(struct store *store, const char *option, const char *text, char **ret,
+	struct error **err)
+{
+	const char *name;
+	char id[65];
+
+	if (!text || !*text || str_equal(text, "private")) {
+		*ret = NULL;
+	} else if (str_equal(text, "host")) {
+		*ret = xstrdup(text);
+	} else if ((name = str_starts_with(text, "container:"))) {
+		if (container_find_id(store, name, id, err) < 0)
+			return error_wrap(err, "--%s", option);
+		*ret = xasprintf("container:%s", id);
+	} else {
+		return error_set(err, ERR_USAGE,
+			"unsupported value '%s' for --%s: use host, private or container:NAME", text,
+			option);
+	}
+	return 0;
+}
+
+static int entrypoint_parse(const char *text, char ***ret, struct error **err)
+{
+	cleanup_json struct json_document *doc = NULL;
+	struct json root, list = {0};
+	size_t count;
+
+	if (text[0] != '[') {
+		if (*text)
+			strv_append(ret, text);
+		return 0;
+	}
+	if (json_parse(text, strlen(text), "--entrypoint", &doc, &root, err) < 0 ||
+		json_array(&root, 4096, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const char *word;
+
+		list = json_at(&root, i);
+		if (json_string(&list, &word, err) < 0)
+			return -1;
+		strv_append(ret, word);
+	}
+	return 0;
+}
+
+static int fill_config(struct store *store, const struct container_options *opts,
+	struct container_config *config, struct error **err)
+{
+	cleanup_free char *other = NULL;
+	struct network_options network = {0};
+	int number;
+
+	config->name = xstrdup_null(opts->name);
+	config->read_only = opts->read_only;
+	config->terminal = opts->terminal;
+	config->stdin_open = opts->interactive;
+	config->init = opts->init;
+	config->privileged = opts->privileged;
+	config->remove = opts->remove;
+	config->user = xstrdup_null(opts->user);
+	config->groups = strv_copy(opts->groups);
+	config->working_dir = xstrdup_null(opts->workdir);
+	config->cap_add = strv_copy(opts->cap_add);
+	config->cap_drop = strv_copy(opts->cap_drop);
+	config->security_opts = strv_copy(opts->security_opts);
+	config->ulimits = strv_copy(opts->ulimits);
+	config->devices = strv_copy(opts->devices);
+	config->hostname = xstrdup_null(opts->hostname);
+	config->shm_size_bytes = opts->shm_size_bytes;
+	config->dns_servers = strv_copy(opts->dns_servers);
+	config->dns_searches = strv_copy(opts->dns_searches);
+	config->dns_options = strv_copy(opts->dns_options);
+	config->add_hosts = strv_copy(opts->add_hosts);
+	config->ports = strv_copy(opts->ports);
+	config->annotations = strv_copy(opts->annotations);
+	config->log_driver = xstrdup(opts->log_driver);
+	config->log_options = strv_copy(opts->log_options);
+	config->platform = xstrdup_null(opts->platform);
+	config->cid_file = xstrdup_null(opts->cid_file);
+	config->pid_file = xstrdup_null(opts->pid_file);
+	config->stop_timeout_s = opts->stop_timeout_s;
+	if (opts->stop_signal) {
+		if (signal_parse(opts->stop_signal, &number, err) < 0)
+			return error_wrap(err, "--stop-signal");
+		config->stop_signal = (uint32_t)number;
+	}
+	for (size_t i = 0; opts->label_files && opts->label_files[i]; i++)
+		if (parse_label_file(&config->labels, opts->label_files[i], err) < 0)
+			return -1;
+	for (size_t i = 0; opts->labels && opts->labels[i]; i++)
+		if (parse_label(&config->labels, opts->labels[i], err) < 0)
+			return -1;
+	if (opts->entrypoint_given && entrypoint_parse(opts->entrypoint, &config->entrypoint, err) < 0)
+		return -1;
+	if (opts->userns && *opts->userns && !str_equal(opts->userns, "host"))
+		return error_set(err, ERR_UNSUPPORTED,
+			"--userns '%s' is not available in this version: use host (the default)",
+			opts->userns);
+	config->userns_mode = xstrdup_null(opts->userns);
+	if (namespace_mode(store, "pid", opts->pid, &config->pid_mode, err) < 0 ||
+		namespace_mode(store, "ipc", opts->ipc, &config->ipc_mode, err) < 0 ||
+		namespace_mode(store, "uts", opts->uts, &config->uts_mode, err) < 0)
+		return -1;
+	if (network_parse(opts->network, &network, &other, err) < 0)
+		return error_wrap(err, "--network");
+	network_options_clear(&network);
+	if (other)
+		return namespace_mode(store, "network", opts->network, &config->network_mode, err);
+	config->network_mode = xstrdup(opts->network);
+	return 0;
+}
+
+static bool is_not_found(const struct error *e)
+{
+	return e && e->kind == ERR_NOT_FOUND;
+}
+
+static int get_image(struct store *store, const struct container_options *opts, const char *name,
+	struct image **ret, struct error **err)
+{
+	cleanup_error struct error *absent = NULL;
+	struct pull_options pull = {
+		.authfile = opts->authfile,
+		.tls_verify_given = opts->tls_verify_given,
+		.tls_verify = opts->tls_verify,
+	};
+	__attribute__((cleanup(platform_clear))) struct platform platform = {0};
+
+	if (pull_policy_parse(opts->pull, &pull.policy, err) < 0)
+		return -1;
+	if (pull.policy == PULL_MISSING && !opts->platform) {
+		if (image_resolve(store, name, ret, &absent) == 0)
+			return 0;
+		if (!is_not_found(absent))
+			return error_move(err, &absent);
+	}
+	if (opts->platform && platform_parse(opts->platform, &platform, err) < 0)
+		return -1;
+	pull.os = platform.os;
+	pull.architecture = platform.architecture;
+	pull.variant = platform.variant;
+	return image_pull(store, name, &pull, ret, err);
+}
+
+static int write_id_file(const char *path, const char *id, struct error **err)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0 && errno == EEXIST)
+		return error_set(err, ERR_CONFLICT, "container id file exists. Ensure another container is "
+						    "not using it or delete '%s'",
+			path);
+	if (fd < 0 || write_all(fd, id, strlen(id)) < 0)
+		return error_errno(err, errno, "write '%s'", path);
+	return 0;
+}
+
+static int replace_container(struct store *store, const char *name, struct error **err)
+{
+	const struct container_remove_options opts = {.force = true, .timeout_s = 10};
+	cleanup_container struct container *old = NULL;
+	cleanup_error struct error *one = NULL;
+
+	if (container_find(store, name, &old, &one) < 0)
+		return is_not_found(one) ? 0 : error_move(err, &one);
+	return container_remove(store, old, &opts, err);
+}
+
+int container_options_make(struct command_context *ctx, struct store *store,
+	const struct container_options *opts, int argc, char **argv, char *const *create_command,
+	struct container **ret, int *ret_lock_fd, struct error **err)
+{
+	cleanup_container_config struct container_config *config = xcalloc(1, sizeof(*config));
+	cleanup_image struct image *image = NULL;
+	cleanup_close int image_lock_fd = -1;
+	struct container_request request = {
+		.config = config,
+		.command = argc > 1 ? argv + 1 : NULL,
+		.entrypoint_given = opts->entrypoint_given,
+		.env = opts->env,
+		.env_files = opts->env_files,
+		.volumes = opts->volumes,
+		.mounts = opts->mounts,
+		.tmpfs = opts->tmpfs,
+		.publish_all = opts->publish_all,
+	};
+	enum storage_driver driver, wanted = DRIVER_AUTO;
+
+	if (opts->replace && !opts->name)
+		return error_set(err, ERR_USAGE, "cannot replace container without --name being set");
+	if (opts->cid_file && access(opts->cid_file, F_OK) == 0)
+		return error_set(err, ERR_CONFLICT, "container id file exists. Ensure another container is "
+						    "not using it or delete '%s'",
+			opts->cid_file);
+	if (fill_config(store, opts, config, err) < 0)
+		return -1;
+	config->create_command = strv_copy(create_command);
+	if (opts->rootfs) {
+		config->rootfs = realpath(argv[0], NULL);
+		if (!config->rootfs)
+			return error_errno(err, errno, "root file system '%s'", argv[0]);
+	} else {
+		/* Held until the record is there: no garbage collection in between. */
+		image_lock_fd = image_lock(store, err);
+		if (image_lock_fd < 0 || get_image(store, opts, argv[0], &image, err) < 0)
+			return -1;
+		if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
+			return -1;
+		if (storage_driver_choose(store, -1, wanted, &driver, NULL, err) < 0)
+			return -1;
+		config->storage_driver = xstrdup(storage_driver_name(driver));
+	}
+	if (container_config_build(&request, image, err) < 0)
+		return -1;
+	if (opts->replace && replace_container(store, opts->name, err) < 0)
+		return -1;
+	if (container_create(store, steal_ptr(&config), ret, ret_lock_fd, err) < 0)
+		return -1;
+	if (opts->cid_file && write_id_file(opts->cid_file, (*ret)->config->id, err) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "cmd/command.h"
+#include "container/container.h"
+#include "image/image.h"
+
+/* The options that run and create share, and what they make of them. */
+
+struct container_options {
+	bool interactive, terminal, remove, read_only, privileged, init, publish_all, replace, quiet;
+	bool rootfs;
+	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *platform, *userns,
+		*pid, *ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *authfile;
+	bool entrypoint_given, tls_verify, tls_verify_given;
+	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
+		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,
+		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options;
+	uint64_t shm_size_bytes;
+	uint32_t stop_timeout_s;
+	/* run alone */
+	bool detach, sig_proxy;
+	const char *detach_keys;
+};
+
+#define CONTAINER_OPTIONS_INIT                                                                     \
+	((struct container_options){                                                               \
+		.network = "slirp4netns",                                                          \
+		.pull = "missing",                                                                 \
+		.log_driver = "k8s-file",                                                          \
+		.shm_size_bytes = 65536 * 1024,                                                    \
+		.stop_timeout_s = 10,                                                              \
+		.sig_proxy = true,                                                                 \
+		.tls_verify = true,                                                                \
+		.detach_keys = "ctrl-p,ctrl-q",                                                    \
+	})
+
+void container_options_clear(struct container_options *opts);
+
+/* Rows for an option table over a struct whose member OPTS is struct container_options. */
+extern const struct option_spec container_options_create[], container_options_run[];
+
+/**
+ * container_options_make() - pull where needed, complete the record, commit it
+ * @argv: the image (or with --rootfs the directory) and the command behind it
+ * @create_command: the whole command line, for inspect
+ * @ret_lock_fd: the new container's lock, held
+ */
+int container_options_make(struct command_context *ctx, struct store *store,
+	const struct container_options *opts, int argc, char **argv, char *const *create_command,
+	struct container **ret, int *ret_lock_fd, struct error **err);

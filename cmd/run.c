@@ -1,0 +1,133 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/container_options.h"
+#include "monitor/client.h"
+#include "rootless/userns.h"
+#include "util/fs.h"
+#include "util/mem.h"
+#include "util/sealed.h"
+
+static int write_pid_file(struct container *container, struct error **err)
+{
+	cleanup_free char *text = NULL;
+	cleanup_close int fd = -1;
+
+	if (!container->config->pid_file)
+		return 0;
+	if (container_refresh(container, err) < 0)
+		return -1;
+	text = xasprintf("%d", (int)container->status.init_pid);
+	fd = open(container->config->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write_all(fd, text, strlen(text)) < 0)
+		return error_errno(err, errno, "write '%s'", container->config->pid_file);
+	return 0;
+}
+
+/* A --rm container that could not be started leaves nothing behind. */
+static void remove_failed(struct store *store, struct container *container)
+{
+	const struct container_remove_options opts = {.force = true, .volumes = true};
+	cleanup_error struct error *ignored = NULL;
+
+	if (container->config->remove)
+		(void)container_remove(store, container, &opts, &ignored); /* the first error counts */
+}
+
+static int attach(const struct container_options *opts, struct container *container, int client_fd,
+	int *ret_status, struct error **err)
+{
+	const struct attach_options attach_opts = {
+		.stdin_fd = opts->interactive ? STDIN_FILENO : -1,
+		.stdout_fd = STDOUT_FILENO,
+		.stderr_fd = STDERR_FILENO,
+		.terminal = opts->terminal,
+		.sig_proxy = opts->sig_proxy,
+		.lossless = true,
+		.detach_keys = opts->detach_keys,
+	};
+	enum attach_end end;
+	int code = 0;
+
+	if (attach_run(client_fd, &attach_opts, &end, &code, err) < 0)
+		return -1;
+	if (end == ATTACH_LOST)
+		return error_set(err, ERR_SYSTEM,
+			"container '%s' ended without a word: its monitor was killed",
+			container->config->name);
+	*ret_status = end == ATTACH_DETACHED ? 0 : code;
+	return 0;
+}
+
+static int run_container(struct command_context *ctx, const struct container_options *opts, int argc,
+	char **argv, char *const *create_command, struct error **err)
+{
+	cleanup_container struct container *container = NULL;
+	struct container_start_options start = {
+		.attach = !opts->detach,
+		.lossless = true,
+		.lock_fd = -1,
+	};
+	cleanup_close int client_fd = -1;
+	struct store *store;
+	int status = 0;
+
+	if (command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
+		return -1;
+	/* The map helpers, where they are needed, work while we look at the image. */
+	if (store->rootless && userns_begin(store->runtime_fd, &start.userns, err) < 0)
+		return -1;
+	if (container_options_make(ctx, store, opts, argc, argv, create_command, &container,
+		    &start.lock_fd, err) < 0) {
+		userns_cancel(start.userns);
+		return -1;
+	}
+	if (container_start(store, container, &start, &client_fd, err) < 0) {
+		remove_failed(store, container);
+		return -1;
+	}
+	if (write_pid_file(container, err) < 0)
+		return -1;
+	if (opts->detach) {
+		command_print(ctx, "%s\n", container->config->id);
+		return 0;
+	}
+	if (attach(opts, container, client_fd, &status, err) < 0)
+		return -1;
+	return status;
+}
+
+static int run_run(struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	__attribute__((cleanup(container_options_clear))) struct container_options opts =
+		CONTAINER_OPTIONS_INIT;
+	cleanup_strv char **create_command = strv_copy(argv);
+	int first;
+
+	if (options_parse(&command_run, argc, argv, &opts, &first, err) < 0)
+		return -1;
+	if (opts.detach && opts.remove && opts.replace && !opts.name)
+		return error_set(err, ERR_USAGE, "--replace needs --name");
+	return run_container(ctx, &opts, argc - first, argv + first, create_command, err);
+}
+
+const struct command command_run = {
+	.name = "run",
+	.summary = "Run a command in a new container",
+	.operands = "IMAGE [COMMAND [ARG...]]",
+	.examples = "pod run alpine echo hello\n"
+		    "pod run -it --rm alpine sh\n"
+		    "pod run -d --name web -p 8080:80 nginx",
+	.min_operands = 1,
+	.max_operands = -1,
+	.stop_at_operand = true,
+	.complete = COMPLETE_IMAGE,
+	.options = container_options_run,
+	.run = run_run,
+};

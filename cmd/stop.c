@@ -1,0 +1,71 @@
+#include "config.h"
+
+#include "cmd/commands.h"
+#include "cmd/select.h"
+#include "util/mem.h"
+
+struct stop_options {
+	bool all, latest, ignore, time_given;
+	uint32_t time_s;
+	char **cid_files;
+};
+
+static const struct option_spec stop_options[] = {
+	OPTION_BOOL("all", 'a', struct stop_options, all, "All running containers"),
+	OPTION_STRV("cidfile", 0, struct stop_options, cid_files, "FILE", "Read the id from FILE",
+		.complete = COMPLETE_FILE),
+	OPTION_BOOL("ignore", 'i', struct stop_options, ignore, "Pass over what does not exist"),
+	OPTION_BOOL("latest", 'l', struct stop_options, latest, "The last created container"),
+	OPTION_UINT32("time", 't', struct stop_options, time_s, "SECONDS",
+		"Seconds from the stop signal to SIGKILL (default: the container's stop timeout)",
+		.given_offset = OPTION_GIVEN(struct stop_options, time_given)),
+	OPTION_END,
+};
+
+static int stop_run(struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	struct stop_options opts = {0};
+	cleanup_targets struct container_targets targets = {0};
+	struct container_selection selection;
+	struct store *store;
+	int first, status = 0;
+
+	if (options_parse(&command_stop, argc, argv, &opts, &first, err) < 0 ||
+		command_store(ctx, &store, err) < 0)
+		return -1;
+	selection = (struct container_selection){.all = opts.all,
+		.latest = opts.latest,
+		.ignore_missing = opts.ignore,
+		.cid_files = opts.cid_files};
+	if (container_select(store, &command_stop, &selection, argc - first, argv + first, &targets,
+		    &status, err) < 0)
+		goto fail;
+	for (size_t i = 0; i < targets.count; i++) {
+		struct container *container = targets.items[i];
+		cleanup_error struct error *one = NULL;
+		uint32_t time_s = opts.time_given ? opts.time_s : container->config->stop_timeout_s;
+
+		if (opts.all && !container_is_running(container))
+			continue;
+		if (container_stop(store, container, time_s, &one) < 0)
+			status = command_report(&command_stop, one, status);
+		else
+			command_print(ctx, "%s\n", targets.names[i]);
+	}
+	strv_free(opts.cid_files);
+	return status;
+fail:
+	strv_free(opts.cid_files);
+	return -1;
+}
+
+const struct command command_stop = {
+	.name = "stop",
+	.summary = "Stop one or more containers",
+	.operands = "[CONTAINER...]",
+	.examples = "pod stop web\npod stop -t 0 --all",
+	.max_operands = -1,
+	.complete = COMPLETE_RUNNING,
+	.options = stop_options,
+	.run = stop_run,
+};
