@@ -57,11 +57,17 @@ void client_drop(struct monitor *m, unsigned int index)
 {
 	struct client *client = &m->clients[index];
 	int fd = client_fd(client);
+	char byte;
 
 	if (fd < 0)
 		return;
 	client->fd_plus_one = 0;
 	m->client_count--;
+	/* Closed with something unread (the HELLO of a client whose container ended at once), a unix
+	 * socket throws away what the peer has yet to read and tells it ECONNRESET instead. */
+	(void)shutdown(fd, SHUT_RD);
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) > 0)
+		;
 	source_close(m, &fd);
 	if (m->stdin_client == (int)index + 1)
 		m->stdin_client = 0;
@@ -248,7 +254,9 @@ void clients_report_exit(struct monitor *m)
 
 		if (!client->fd_plus_one || (client->flags & CLIENT_TOLD))
 			continue;
-		if (client->role != CLIENT_ATTACH && !(client->flags & CLIENT_WAITS))
+		/* The command that started us is attached before its HELLO has come. */
+		if (client->role != CLIENT_ATTACH && !(client->flags & CLIENT_WAITS) &&
+			!(client->role == CLIENT_NEW && client->streams))
 			continue;
 		client->flags |= CLIENT_TOLD;
 		client_send(m, i, PROTOCOL_EXITED, m->exit_code, m->exit_signal, NULL, 0, NULL, 0);
