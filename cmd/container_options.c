@@ -257,7 +257,6 @@ static int get_image(struct store *store, const struct container_options *opts, 
 		.tls_verify_given = opts->tls_verify_given,
 		.tls_verify = opts->tls_verify,
 	};
-	__attribute__((cleanup(platform_clear))) struct platform platform = {0};
 
 	if (pull_policy_parse(opts->pull, &pull.policy, err) < 0)
 		return -1;
@@ -267,12 +266,7 @@ static int get_image(struct store *store, const struct container_options *opts, 
 		if (!is_not_found(absent))
 			return error_move(err, &absent);
 	}
-	if (opts->platform && platform_parse(opts->platform, &platform, err) < 0)
-		return -1;
-	pull.os = platform.os;
-	pull.architecture = platform.architecture;
-	pull.variant = platform.variant;
-	return image_pull(store, name, &pull, ret, err);
+	return image_resolve(store, name, ret, err);
 }
 
 static int write_id_file(const char *path, const char *id, struct error **err)
