@@ -248,27 +248,6 @@ static bool is_not_found(const struct error *e)
 	return e && e->kind == ERR_NOT_FOUND;
 }
 
-static int get_image(struct store *store, const struct container_options *opts, const char *name,
-	struct image **ret, struct error **err)
-{
-	cleanup_error struct error *absent = NULL;
-	struct pull_options pull = {
-		.authfile = opts->authfile,
-		.tls_verify_given = opts->tls_verify_given,
-		.tls_verify = opts->tls_verify,
-	};
-
-	if (pull_policy_parse(opts->pull, &pull.policy, err) < 0)
-		return -1;
-	if (pull.policy == PULL_MISSING && !opts->platform) {
-		if (image_resolve(store, name, ret, &absent) == 0)
-			return 0;
-		if (!is_not_found(absent))
-			return error_move(err, &absent);
-	}
-	return image_resolve(store, name, ret, err);
-}
-
 static int write_id_file(const char *path, const char *id, struct error **err)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -329,7 +308,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 	} else {
 		/* Held until the record is there: no garbage collection in between. */
 		image_lock_fd = image_lock(store, err);
-		if (image_lock_fd < 0 || get_image(store, opts, argv[0], &image, err) < 0)
+		if (image_lock_fd < 0 || image_resolve(store, argv[0], &image, err) < 0)
 			return -1;
 		if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
 			return -1;
