@@ -87,8 +87,9 @@ static int restrict_files(int dir_fd, struct error **err)
 	}
 	ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset_fd < 0 ||
-		syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) <
-			0 ||
+		(dir_fd >= 0 &&
+			syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH,
+				&beneath, 0) < 0) ||
 		syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
 		return error_errno(err, errno, "restrict the unpacker to its directory");
 	return 0;

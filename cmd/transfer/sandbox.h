@@ -4,7 +4,7 @@
 
 /**
  * sandbox_enter() - give up all but work on open descriptors and below one directory
- * @dir_fd: the directory; borrowed
+ * @dir_fd: the directory; borrowed; -1: none, open descriptors only
  *
  * No new privileges, the capabilities that unpacking needs and no others, landlock for DIR_FD (from its
  * second version on, 5.19: the first forbids links between directories), and a seccomp filter that

@@ -189,6 +189,12 @@ static int load_image(struct saver *s, struct saved_image *image, struct error *
 		if (find_blob(s, image, &manifest->layers[i], &image->layers[i], err) < 0)
 			return -1;
 		exact &= image->layers[i].exact;
+		if (want_docker && image->layers[i].compression == LAYER_ZSTD)
+			return error_set(err, ERR_UNSUPPORTED,
+				"layer %.19s is compressed with zstd, which docker-dir cannot "
+				"hold: "
+				"save as oci-dir",
+				image->layers[i].digest);
 	}
 	if (!exact || (want_docker && !str_equal(image->media_type, MEDIA_TYPE_DOCKER_MANIFEST)))
 		compose_manifest(image, config_digest, want_docker);
