@@ -43,7 +43,7 @@ pod_teardown()
 {
 	local status=0
 
-	if [ -d "$STORE/containers" ]; then
+	if [ -n "$(find "$STORE/containers" -mindepth 1 -maxdepth 1 ! -name names -print -quit 2>/dev/null)" ]; then
 		timeout 60 pod rm --all --force --time 0 >"$BATS_TEST_TMPDIR/teardown" 2>&1 || {
 			echo "teardown: 'pod rm --all --force' failed:"
 			cat "$BATS_TEST_TMPDIR/teardown"
