@@ -46,6 +46,7 @@ test-stage: all
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
 	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/data) $(STAGE)/tests/
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
+	$(CC) -O2 -static -o $(STAGE)/tests/lib/hostile $(srcdir)/tests/lib/hostile.c
 
 # Seconds for each target.
 FUZZ_SECONDS = 60

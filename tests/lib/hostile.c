@@ -1,0 +1,106 @@
+/*
+ * hostile STOP_FILE - from inside a container, try to get at every process that appears.
+ *
+ * Runs as the container's root without CAP_SYS_PTRACE; what is started beside it by exec -u 1000 is closed
+ * to it by the kernel's rules once it runs. A process that has joined the container's pid namespace on
+ * the way there still has id 0, and only its undumpable memory keeps us out: any success is a hole.
+ * Until STOP_FILE is there. Prints "seen N" and a line for each success; ends with 1 when there was one.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PID_LIMIT 4194304
+
+static unsigned char known[PID_LIMIT], counted[PID_LIMIT];
+static int holes;
+static long seen;
+
+static void hole(int pid, const char *what)
+{
+	printf("got %s of process %d\n", what, pid);
+	holes++;
+}
+
+static void attack(int pid)
+{
+	char path[64], target[256];
+	struct iovec local = { target, sizeof(target) }, remote = { (void *)0x1000, sizeof(target) };
+	int fd;
+
+	/* EFAULT: we may, there is just nothing at that address. */
+	if (process_vm_writev(pid, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+		hole(pid, "memory (process_vm_writev)");
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		hole(pid, "memory (/proc/PID/mem)");
+		close(fd);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (readlink(path, target, sizeof(target)) >= 0)
+		hole(pid, "exe");
+	for (int i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd >= 0 || readlink(path, target, sizeof(target)) >= 0) {
+			hole(pid, "descriptors");
+			if (fd >= 0)
+				close(fd);
+		}
+	}
+}
+
+/* The numbers of processes rise by one: look at the next few without reading the directory. */
+int main(int argc, char **argv)
+{
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	int top = 1;
+
+	if (argc != 2 || !proc)
+		return 2;
+	while ((entry = readdir(proc))) {
+		int pid = atoi(entry->d_name);
+
+		if (pid > 0 && pid < PID_LIMIT) {
+			known[pid] = 1;
+			top = pid > top ? pid : top;
+		}
+	}
+	closedir(proc);
+	puts("watching");
+	fflush(stdout);
+	for (long round = 0;; round++) {
+		if (round % 256 == 0 && access(argv[1], F_OK) == 0)
+			break;
+		for (int pid = top > 8 ? top - 8 : 1; pid < top + 8 && pid < PID_LIMIT; pid++) {
+			char path[32];
+
+			if (known[pid])
+				continue;
+			snprintf(path, sizeof(path), "/proc/%d", pid);
+			if (access(path, F_OK) < 0)
+				continue;
+			if (!counted[pid]) {
+				counted[pid] = 1;
+				seen++;
+			}
+			top = pid > top ? pid : top;
+			attack(pid);
+			if (holes > 20)
+				break;
+		}
+		if (holes > 20)
+			break;
+	}
+	printf("seen %ld\n", seen);
+	fflush(stdout);
+	return holes != 0;
+}
