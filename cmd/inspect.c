@@ -1,0 +1,172 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "cmd/command.h"
+#include "cmd/commands.h"
+#include "cmd/facts.h"
+#include "cmd/volume_shared.h"
+#include "container/inspect.h"
+#include "image/image.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+struct inspect_options {
+	bool latest;
+	const char *format, *type;
+};
+
+static const char *const types[] = {"all", "container", "image", "volume", NULL};
+
+static const struct option_spec inspect_options[] = {
+	OPTION_STRING("format", 'f', struct inspect_options, format, NULL,
+		"format the output to a Go template or json", .default_text = "\"json\""),
+	OPTION_BOOL("latest", 'l', struct inspect_options, latest,
+		"act on the latest container pod is aware of"),
+	OPTION_STRING("type", 't', struct inspect_options, type, NULL,
+		"specify inspect-object type: all, container, image or volume",
+		.default_text = "\"all\"", .complete = COMPLETE_WORDS),
+	OPTION_END,
+};
+
+static const struct option_spec container_inspect_options[] = {
+	OPTION_STRING("format", 'f', struct inspect_options, format, NULL,
+		"format the output to a Go template or json", .default_text = "\"json\""),
+	OPTION_BOOL("latest", 'l', struct inspect_options, latest,
+		"act on the latest container pod is aware of"),
+	OPTION_END,
+};
+
+/* NAME NULL: the latest one. */
+static int inspect_container(
+	struct store *store, const char *name, struct json_writer *w, struct error **err)
+{
+	cleanup_container struct container *container = NULL;
+
+	if ((name ? container_find(store, name, &container, err)
+		  : container_latest(store, &container, err)) < 0)
+		return -1;
+	return container_inspect(store, container, w, err);
+}
+
+static int inspect_volume(
+	struct store *store, const char *name, struct json_writer *w, struct error **err)
+{
+	static const struct table volume_table = {volume_fields, NULL};
+	struct volume volume;
+
+	if (volume_load(store, name, &volume, err) < 0)
+		return -1;
+	table_row_json(&volume_table, &volume, w);
+	volume_clear(&volume);
+	return 0;
+}
+
+typedef int inspect_one(
+	struct store *store, const char *name, struct json_writer *w, struct error **err);
+
+static const struct {
+	const char *type;
+	inspect_one *run;
+} kinds[] = {
+	{"container", inspect_container}, {"image", image_inspect}, {"volume", inspect_volume}};
+
+/* The first kind of object that has the name. */
+static int inspect_any(struct store *store, const char *type, const char *name, struct strbuf *text,
+	struct error **err)
+{
+	bool all = strcmp(type, "all") == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct json_writer w = json_writer_init(text, 0);
+		cleanup_error struct error *one = NULL;
+
+		if (!all && strcmp(type, kinds[i].type) != 0)
+			continue;
+		strbuf_reset(text);
+		if (kinds[i].run(store, name, &w, &one) == 0)
+			return 0;
+		/* a name that is none of this kind, or two of its ids, may be one of another */
+		if (!all || (one->kind != ERR_NOT_FOUND && one->kind != ERR_INVALID))
+			return error_move(err, &one);
+	}
+	return error_set(err, ERR_NOT_FOUND, "no such object: \"%s\"", name);
+}
+
+static int inspect_run_common(struct command_context *ctx, const struct command *command,
+	const char *type, int argc, char **argv, struct error **err)
+{
+	struct inspect_options opts = {.type = type};
+	cleanup_strv char **rows = NULL;
+	struct store *store;
+	int first, status = 0;
+
+	if (options_parse(command, argc, argv, &opts, &first, err) < 0)
+		return -1;
+	if (!strv_contains((char *const *)types, opts.type))
+		return error_set(err, ERR_USAGE,
+			"invalid type \"%s\": must be \"image\", \"container\", \"volume\", or "
+			"\"all\"",
+			opts.type);
+	if (opts.latest == (first < argc))
+		return error_set(err, ERR_USAGE,
+			opts.latest ? "latest and arguments cannot be used together"
+				    : "no names or ids specified");
+	if (command_store(ctx, &store, err) < 0)
+		return -1;
+	for (int i = first; i < argc || (opts.latest && i == first); i++) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+		cleanup_error struct error *one = NULL;
+		struct json_writer w = json_writer_init(&text, 0);
+		int result = opts.latest ? inspect_container(store, NULL, &w, &one)
+					 : inspect_any(store, opts.type, argv[i], &text, &one);
+
+		if (result == 0) {
+			strv_append(&rows, strbuf_str(&text));
+			continue;
+		}
+		error_wrap(&one, "inspecting object");
+		status = command_report(command, one, status);
+	}
+	return facts_print_rows(ctx, rows, opts.format, err) < 0 ? -1 : status;
+}
+
+static int inspect_run(struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	return inspect_run_common(ctx, &command_inspect, "all", argc, argv, err);
+}
+
+static int container_inspect_run(
+	struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	return inspect_run_common(ctx, &command_container_inspect, "container", argc, argv, err);
+}
+
+const struct command command_inspect = {
+	.name = "inspect",
+	.summary = "display the configuration of object denoted by ID",
+	.description = "displays the low-level information on an object identified by name or ID.\n"
+		       "For more inspection options, see:\n\n"
+		       "    pod container inspect\n    pod image inspect\n    pod volume inspect",
+	.operands = "{CONTAINER|IMAGE|VOLUME} [...]",
+	.examples = "pod inspect alpine\npod inspect --type image alpine\npod inspect CtrID ImgID\n"
+		    "pod inspect --format \"imageId: {{.Id}} size: {{.Size}}\" alpine",
+	.max_operands = -1,
+	.complete = COMPLETE_CONTAINER,
+	.options = inspect_options,
+	.run = inspect_run,
+};
+
+const struct command command_container_inspect = {
+	.name = "inspect",
+	.summary = "display the configuration of a container",
+	.description =
+		"displays the low-level information on a container identified by name or ID.",
+	.operands = "CONTAINER [CONTAINER...]",
+	.examples = "pod container inspect myCtr\n"
+		    "pod container inspect -l --format '{{.Id}} {{.Config.Labels}}'",
+	.max_operands = -1,
+	.complete = COMPLETE_CONTAINER,
+	.options = container_inspect_options,
+	.run = container_inspect_run,
+};
