@@ -1,61 +1,16 @@
 #include "config.h"
 
-#include <ctype.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "container/parse_security.h"
+#include "runtime/capability.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-static const char *const capability_names[] = {
-	[CAP_CHOWN] = "CHOWN",
-	[CAP_DAC_OVERRIDE] = "DAC_OVERRIDE",
-	[CAP_DAC_READ_SEARCH] = "DAC_READ_SEARCH",
-	[CAP_FOWNER] = "FOWNER",
-	[CAP_FSETID] = "FSETID",
-	[CAP_KILL] = "KILL",
-	[CAP_SETGID] = "SETGID",
-	[CAP_SETUID] = "SETUID",
-	[CAP_SETPCAP] = "SETPCAP",
-	[CAP_LINUX_IMMUTABLE] = "LINUX_IMMUTABLE",
-	[CAP_NET_BIND_SERVICE] = "NET_BIND_SERVICE",
-	[CAP_NET_BROADCAST] = "NET_BROADCAST",
-	[CAP_NET_ADMIN] = "NET_ADMIN",
-	[CAP_NET_RAW] = "NET_RAW",
-	[CAP_IPC_LOCK] = "IPC_LOCK",
-	[CAP_IPC_OWNER] = "IPC_OWNER",
-	[CAP_SYS_MODULE] = "SYS_MODULE",
-	[CAP_SYS_RAWIO] = "SYS_RAWIO",
-	[CAP_SYS_CHROOT] = "SYS_CHROOT",
-	[CAP_SYS_PTRACE] = "SYS_PTRACE",
-	[CAP_SYS_PACCT] = "SYS_PACCT",
-	[CAP_SYS_ADMIN] = "SYS_ADMIN",
-	[CAP_SYS_BOOT] = "SYS_BOOT",
-	[CAP_SYS_NICE] = "SYS_NICE",
-	[CAP_SYS_RESOURCE] = "SYS_RESOURCE",
-	[CAP_SYS_TIME] = "SYS_TIME",
-	[CAP_SYS_TTY_CONFIG] = "SYS_TTY_CONFIG",
-	[CAP_MKNOD] = "MKNOD",
-	[CAP_LEASE] = "LEASE",
-	[CAP_AUDIT_WRITE] = "AUDIT_WRITE",
-	[CAP_AUDIT_CONTROL] = "AUDIT_CONTROL",
-	[CAP_SETFCAP] = "SETFCAP",
-	[CAP_MAC_OVERRIDE] = "MAC_OVERRIDE",
-	[CAP_MAC_ADMIN] = "MAC_ADMIN",
-	[CAP_SYSLOG] = "SYSLOG",
-	[CAP_WAKE_ALARM] = "WAKE_ALARM",
-	[CAP_BLOCK_SUSPEND] = "BLOCK_SUSPEND",
-	[CAP_AUDIT_READ] = "AUDIT_READ",
-	[CAP_PERFMON] = "PERFMON",
-	[CAP_BPF] = "BPF",
-	[CAP_CHECKPOINT_RESTORE] = "CHECKPOINT_RESTORE",
-};
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -69,30 +24,13 @@ uint64_t capabilities_default(void)
 /* Everything this kernel knows. */
 static uint64_t capabilities_all(void)
 {
-	uint64_t all = 0;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(capability_names); i++)
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0)
-			all |= BIT(i);
-	return all;
-}
-
-static int capability_parse(const char *text, unsigned int *ret, struct error **err)
-{
-	const char *name = strncasecmp(text, "CAP_", 4) == 0 ? text + 4 : text;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(capability_names); i++)
-		if (strcasecmp(name, capability_names[i]) == 0) {
-			*ret = i;
-			return 0;
-		}
-	return error_set(err, ERR_INVALID, "unknown capability '%s'", text);
+	return UINT64_MAX >> (63 - capability_last());
 }
 
 static int capability_list_parse(
 	char *const *list, bool *ret_all, uint64_t *ret_set, struct error **err)
 {
-	unsigned int capability = 0;
+	int capability;
 
 	*ret_all = false;
 	*ret_set = 0;
@@ -101,8 +39,9 @@ static int capability_list_parse(
 			*ret_all = true;
 			continue;
 		}
-		if (capability_parse(*list, &capability, err) < 0)
-			return -1;
+		capability = capability_parse(*list);
+		if (capability < 0)
+			return error_set(err, ERR_INVALID, "unknown capability '%s'", *list);
 		*ret_set |= BIT(capability);
 	}
 	return 0;
@@ -123,12 +62,12 @@ int parse_capabilities(char *const *add, char *const *drop, uint64_t *ret, struc
 	both = added & dropped;
 	if (both)
 		return error_set(err, ERR_INVALID,
-			"capability 'CAP_%s' cannot be dropped and added",
-			capability_names[__builtin_ctzll(both)]);
+			"capability '%s' cannot be dropped and added",
+			capability_name((unsigned int)__builtin_ctzll(both)));
 	if (added & ~capabilities_all())
 		return error_set(err, ERR_UNSUPPORTED,
-			"cap-add: this kernel does not know capability 'CAP_%s'",
-			capability_names[__builtin_ctzll(added & ~capabilities_all())]);
+			"cap-add: this kernel does not know capability '%s'",
+			capability_name((unsigned int)__builtin_ctzll(added & ~capabilities_all())));
 	*ret = add_all ? capabilities_all() : drop_all ? 0 : capabilities_default();
 	*ret = (*ret | added) & ~dropped;
 	return 0;
