@@ -14,6 +14,7 @@
 #include "storage/overlay.h"
 #include "util/fs.h"
 #include "util/json.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/signals.h"
 #include "util/str.h"
@@ -291,6 +292,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.publish_all = opts->publish_all,
 	};
 	enum storage_driver driver, wanted = DRIVER_AUTO;
+	cleanup_strv char **notes = NULL;
 
 	if (opts->replace && !opts->name)
 		return error_set(err, ERR_USAGE, "cannot replace container without --name being set");
@@ -312,8 +314,10 @@ int container_options_make(struct command_context *ctx, struct store *store,
 			return -1;
 		if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
 			return -1;
-		if (storage_driver_choose(store, -1, wanted, &driver, NULL, err) < 0)
+		if (storage_driver_choose(store, wanted, &driver, &notes, err) < 0)
 			return -1;
+		for (size_t i = 0; notes && notes[i]; i++)
+			log_warning("%s", notes[i]);
 		config->storage_driver = xstrdup(storage_driver_name(driver));
 	}
 	if (container_config_build(&request, image, err) < 0)

@@ -16,7 +16,6 @@
 #include "cmd/facts.h"
 #include "container/index.h"
 #include "rootless/idmap.h"
-#include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/overlay.h"
 #include "util/fs.h"
@@ -287,21 +286,13 @@ static int put_images(struct json_writer *w, struct store *store, struct error *
 static const char *find_driver(struct command_context *ctx, struct store *store, char ***notes)
 {
 	cleanup_error struct error *why = NULL;
-	cleanup_close int userns_fd = -1;
 	enum storage_driver wanted = DRIVER_AUTO, driver;
 
 	if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, &why) < 0) {
 		strv_append(notes, why->message);
 		return "";
 	}
-	if (store->rootless) {
-		userns_fd = userns_get(store->runtime_fd, &why);
-		if (userns_fd < 0) {
-			strv_append(notes, why->message);
-			return "";
-		}
-	}
-	if (storage_driver_choose(store, userns_fd, wanted, &driver, notes, &why) < 0) {
+	if (storage_driver_choose(store, wanted, &driver, notes, &why) < 0) {
 		strv_append(notes, why->message);
 		return "";
 	}

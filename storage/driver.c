@@ -162,9 +162,10 @@ static bool fuse_is_there(void)
 	return program && access("/dev/fuse", R_OK | W_OK) == 0;
 }
 
-int storage_driver_choose(struct store *store, int userns_fd, enum storage_driver wanted,
+int storage_driver_choose(struct store *store, enum storage_driver wanted,
 	enum storage_driver *ret, char ***notes, struct error **err)
 {
+	cleanup_close int userns_fd = -1;
 	const char *env = getenv("POD_STORAGE_DRIVER");
 	cleanup_error struct error *why = NULL, *ignored = NULL;
 	cleanup_free char *key = NULL, *line = NULL;
@@ -181,6 +182,11 @@ int storage_driver_choose(struct store *store, int userns_fd, enum storage_drive
 		return -1;
 	if (driver_recall(store, key, ret))
 		return 0;
+	if (store->rootless) {
+		userns_fd = userns_get(store->runtime_fd, err);
+		if (userns_fd < 0)
+			return -1;
+	}
 	if (probe_native(store, userns_fd, &why) == 0) {
 		driver = DRIVER_OVERLAY;
 	} else {

@@ -29,13 +29,12 @@ const char *storage_driver_name(enum storage_driver driver);
 
 /**
  * storage_driver_choose() - which driver this store works with
- * @userns_fd: base user namespace to probe in; -1: none needed
- * @wanted:    DRIVER_AUTO: POD_STORAGE_DRIVER, else the remembered answer, else probe and remember
+ * @wanted: DRIVER_AUTO: POD_STORAGE_DRIVER, else the remembered answer, else probe and remember
  * @notes:     NULL, or a list to which one line is added when a probe had to fall back
  * @err: ERR_INVALID (POD_STORAGE_DRIVER), ERR_SYSTEM
  */
-int storage_driver_choose(struct store *store, int userns_fd, enum storage_driver wanted,
-	enum storage_driver *ret, char ***notes, struct error **err);
+int storage_driver_choose(struct store *store, enum storage_driver wanted, enum storage_driver *ret,
+	char ***notes, struct error **err);
 
 /* Everything overlay_mount() needs, prepared before init is cloned; owned. */
 struct overlay {
