@@ -377,7 +377,7 @@ static int platform_score(const struct descriptor *entry, const struct platform 
 {
 	int wanted, offered;
 
-	if (!str_equal(entry->os, platform->os) ||
+	if (str_equal(entry->os, "unknown") || !str_equal(entry->os, platform->os) ||
 		!str_equal(entry->architecture, platform->architecture))
 		return 0;
 	if (str_equal(entry->variant, platform->variant))
