@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "container/spec.h"
+#include "container/spec_devices.h"
 #include "container/spec_mounts.h"
 #include "container/spec_security.h"
 #include "storage/volume.h"
@@ -212,8 +213,9 @@ int container_spec_prepare(struct store *store, struct container *container,
 	container_spec_process(config, &spec->process);
 	prepare_annotations(config, spec);
 	if (prepare_root(store, container, plan, err) < 0 ||
-		container_spec_security(config, spec, err) < 0 ||
 		container_spec_mounts(store, container, plan, err) < 0 ||
+		container_spec_devices(config, spec, err) < 0 ||
+		container_spec_security(config, spec, err) < 0 ||
 		prepare_log(config, plan, err) < 0)
 		return -1;
 	text = runtime_spec_write(spec);

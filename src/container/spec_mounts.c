@@ -51,7 +51,7 @@ static void add_system_mounts(
 	const struct container_config *config, struct container_spec *plan, char *const *taken)
 {
 	struct runtime_spec *spec = plan->spec;
-	bool host_ipc = spec->namespaces[NAMESPACE_IPC].mode != NAMESPACE_NEW;
+	bool host_ipc = str_equal(config->ipc_mode, "host");
 	cleanup_free char *shm = xasprintf(
 		"nosuid,noexec,nodev,mode=1777,size=%" PRIu64, config->shm_size_bytes);
 
@@ -71,10 +71,10 @@ static void add_system_mounts(
 		runtime_spec_add_mount(spec, "/dev/pts", "devpts", "devpts",
 			"nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
 	if (!strv_contains(taken, "/dev/mqueue")) {
-		if (host_ipc && str_equal(config->ipc_mode, "host"))
+		if (host_ipc && access("/dev/mqueue", F_OK) == 0)
 			runtime_spec_add_mount(spec, "/dev/mqueue", "bind", "/dev/mqueue",
 				"bind,nosuid,noexec,nodev");
-		else
+		else if (!host_ipc) /* a host without one: the container has none either */
 			runtime_spec_add_mount(
 				spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	}
@@ -83,7 +83,7 @@ static void add_system_mounts(
 			config->privileged ? "rprivate,nosuid,noexec,nodev,relatime,rw"
 					   : "rprivate,nosuid,noexec,nodev,relatime,ro");
 	if (!strv_contains(taken, "/dev/shm")) {
-		if (str_equal(config->ipc_mode, "host"))
+		if (host_ipc)
 			runtime_spec_add_mount(spec, "/dev/shm", "bind", "/dev/shm",
 				"bind,nosuid,noexec,nodev");
 		else

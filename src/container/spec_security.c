@@ -1,10 +1,7 @@
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "container/parse_security.h"
 #include "container/spec_security.h"
@@ -39,42 +36,6 @@ static char **paths_without(const char *const *paths, char *const *unmask)
 			strv_append(&list, *paths);
 	}
 	return list;
-}
-
-static int add_device(const char *text, struct runtime_spec *spec, struct error **err)
-{
-	struct container_device device = {0};
-	struct runtime_device *added;
-	struct stat st;
-
-	if (parse_device(text, &device, err) < 0)
-		return -1;
-	if (stat(device.source, &st) < 0) {
-		error_errno(err, errno, "device '%s'", device.source);
-		container_device_clear(&device);
-		return -1;
-	}
-	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		error_set(err, ERR_INVALID, "'%s' is not a device node", device.source);
-		container_device_clear(&device);
-		return -1;
-	}
-	array_grow(spec->devices, spec->device_count, spec->device_capacity);
-	added = &spec->devices[spec->device_count++];
-	*added = (struct runtime_device){
-		.path = steal_ptr(&device.destination),
-		.type = S_ISCHR(st.st_mode) ? 'c' : 'b',
-		.major = major(st.st_rdev),
-		.minor = minor(st.st_rdev),
-		.file_mode = st.st_mode & 07777,
-		.has_file_mode = true,
-	};
-	/* A node cannot be made in a user namespace: the host's is bound in its place. */
-	runtime_spec_add_mount(spec, added->path, "bind", device.source, "bind,rprivate,nosuid,noexec");
-	spec->device_count--;
-	free(added->path);
-	container_device_clear(&device);
-	return 0;
 }
 
 static int set_seccomp(const struct container_config *config, const struct security_options *options,
@@ -123,8 +84,5 @@ int container_spec_security(const struct container_config *config,
 	}
 	for (size_t i = 0; options.mask && options.mask[i]; i++)
 		strv_append(&spec->masked_paths, options.mask[i]);
-	for (size_t i = 0; config->devices && config->devices[i]; i++)
-		if (add_device(config->devices[i], spec, err) < 0)
-			return -1;
 	return set_seccomp(config, &options, capabilities, spec, err);
 }
