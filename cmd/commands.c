@@ -110,12 +110,12 @@ static const struct command_entry volume_commands[] = {
 
 static const struct command_entry system_commands[] = {
 	{"connection"},
-	{"df"},
+	{"df", &command_system_df},
 	{"info", &command_info},
 	{"migrate"},
-	{"prune"},
+	{"prune", &command_system_prune},
 	{"renumber"},
-	{"reset"},
+	{"reset", &command_system_reset},
 	{"service", .instead = "there is no daemon and no API socket"},
 	{NULL},
 };

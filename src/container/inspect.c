@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "container/inspect.h"
@@ -90,24 +91,29 @@ static void put_state(struct json_writer *w, const struct container *container)
 	json_write_object_end(w);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int put_capabilities(
 	struct json_writer *w, const struct container_config *config, struct error **err)
 {
 	static const char *const keys[] = {"EffectiveCaps", "BoundingCaps"};
+	const char *names[65] = {NULL};
+	size_t count = 0;
 	uint64_t set = 0;
 
 	if (config->privileged)
 		set = (UINT64_C(2) << capability_last()) - 1;
 	else if (parse_capabilities(config->cap_add, config->cap_drop, &set, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		json_write_key(w, keys[i]);
-		json_write_array_begin(w);
-		for (unsigned int n = 0; n < 64; n++)
-			if ((set >> n & 1) && capability_name(n))
-				json_write_string(w, capability_name(n));
-		json_write_array_end(w);
-	}
+	for (unsigned int n = 0; n < 64; n++)
+		if ((set >> n & 1) && capability_name(n))
+			names[count++] = capability_name(n);
+	qsort(names, count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		json_put_strv(w, keys[i], (char *const *)names);
 	return 0;
 }
 
@@ -420,13 +426,36 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	json_put_uint(w, "ShmSize", config->shm_size_bytes);
 	json_put_string(w, "Runtime", "pod");
 	json_put_bool(w, "Init", config->init);
+	json_write_key(w, "ConsoleSize");
+	json_write_array_begin(w);
+	json_write_int(w, 0);
+	json_write_int(w, 0);
+	json_write_array_end(w);
 	json_put_string(w, "Isolation", "");
+	json_put_string(w, "CgroupParent", "");
+	json_put_string(w, "CpusetCpus", "");
+	json_put_string(w, "CpusetMems", "");
+	json_put_bool(w, "OomKillDisable", false);
 	if (put_devices(w, config->devices, err) < 0 || put_ulimits(w, config->ulimits, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(zeroes); i++)
 		json_put_int(w, zeroes[i], 0);
 	json_write_object_end(w);
 	return 0;
+}
+
+/* The manifest's digest, as long as the image is there. */
+static void put_image_digest(
+	struct json_writer *w, struct store *store, const struct container_config *config)
+{
+	cleanup_image struct image *image = NULL;
+	cleanup_error struct error *ignored = NULL;
+	const char *digest = "";
+
+	if (config->image_id && image_lookup_id(store, config->image_id, &image, &ignored) == 0 &&
+		image->ref_count)
+		digest = image->refs[0].manifest_digest;
+	json_put_string(w, "ImageDigest", or_empty(digest));
 }
 
 int container_inspect(struct store *store, const struct container *container, struct json_writer *w,
@@ -443,6 +472,7 @@ int container_inspect(struct store *store, const struct container *container, st
 	json_put_strv(w, "Args", config->args && config->args[0] ? config->args + 1 : NULL);
 	put_state(w, container);
 	json_put_string(w, "Image", or_empty(config->image_id));
+	put_image_digest(w, store, config);
 	json_put_string(w, "ImageName", or_empty(config->image_name));
 	json_put_string(w, "Rootfs", or_empty(config->rootfs));
 	json_put_string(w, "Pod", "");
