@@ -89,7 +89,7 @@ static int apply_pairs(char ***list, const char *value, const char *change, stru
 
 	if (key_len == 0 || !value[key_len])
 		return error_set(
-			err, ERR_USAGE, "invalid change \"%s\": must be KEY=VALUE", change);
+			err, ERR_INVALID, "invalid change \"%s\": must be KEY=VALUE", change);
 	if (value[key_len] != '=') {
 		cleanup_free char *pair = xasprintf("%.*s=%s", (int)key_len, value,
 			value + key_len + strspn(value + key_len, " \t"));
@@ -99,8 +99,8 @@ static int apply_pairs(char ***list, const char *value, const char *change, stru
 	}
 	for (char **word = words; word && *word; word++) {
 		if (!strchr(*word, '=') || **word == '=')
-			return error_set(
-				err, ERR_USAGE, "invalid change \"%s\": must be KEY=VALUE", change);
+			return error_set(err, ERR_INVALID,
+				"invalid change \"%s\": must be KEY=VALUE", change);
 		set_pair(list, *word);
 	}
 	return 0;
@@ -141,8 +141,8 @@ int change_apply(struct image_config *config, const char *change, struct error *
 	if (*value)
 		value += 1 + strspn(value + 1, " \t");
 	if (!*value)
-		return error_set(
-			err, ERR_USAGE, "invalid change \"%s\": must be INSTRUCTION VALUE", change);
+		return error_set(err, ERR_INVALID,
+			"invalid change \"%s\": must be INSTRUCTION VALUE", change);
 	if (str_equal(word, "CMD"))
 		replace_strv(&config->cmd, parse_command(value));
 	else if (str_equal(word, "ENTRYPOINT"))
@@ -163,7 +163,7 @@ int change_apply(struct image_config *config, const char *change, struct error *
 		apply_set(&config->volumes,
 			words = *value == '[' ? parse_array(value) : parse_words(value), "");
 	else
-		return error_set(err, ERR_USAGE,
+		return error_set(err, ERR_INVALID,
 			"invalid change \"%s\": instruction %s is not supported", change, word);
 	return 0;
 }

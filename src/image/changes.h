@@ -9,7 +9,7 @@
  * STOPSIGNAL USER VOLUME WORKDIR, as "INSTRUCTION VALUE" or, as podman allows, "INSTRUCTION=VALUE".
  */
 
-/** change_apply() - one instruction to CONFIG. @err: ERR_USAGE, naming the change */
+/** change_apply() - one instruction to CONFIG. @err: ERR_INVALID, naming the change */
 int change_apply(struct image_config *config, const char *change, struct error **err);
 
 /**

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,11 +42,17 @@ static int open_member(
 	const struct loader *l, const struct archive_member *member, struct error **err)
 {
 	int fd = openat(l->staging->dir_fd, member->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char path[96];
 
+	/* An image before this one shares the layer: its file has become a blob. */
+	if (fd < 0 && errno == ENOENT) {
+		snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(member->digest));
+		fd = openat(l->store->images_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	}
 	return fd < 0 ? error_errno(err, errno, "open '%s' of the archive", member->name) : fd;
 }
 
-/* Make the layers; MEMBERS[i] is NULL for a layer that the store must have already. */
+/* MEMBERS[i] is the blob of the layer i. */
 static int make_layers(struct loader *l, const struct image_config *config,
 	const struct archive_member **members, struct error **err)
 {

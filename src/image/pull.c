@@ -52,11 +52,11 @@ static void resolved_clear(struct fetch_resolved *resolved)
 /* The config must tell as many diff_ids as the manifest has layers: they belong together by
  * position only (image-spec config.md, "rootfs"). */
 static int match_layers(const struct manifest *manifest, const struct image_config *config,
-	const char *reference, struct layer_job *jobs, struct error **err)
+	struct layer_job *jobs, struct error **err)
 {
 	if (config->diff_id_count != manifest->layer_count)
 		return error_set(err, ERR_INVALID,
-			"%s: the manifest has %zu layers and the config %zu diff_ids", reference,
+			"the manifest has %zu layers and the config %zu diff_ids",
 			manifest->layer_count, config->diff_id_count);
 	for (size_t i = 0; i < manifest->layer_count; i++)
 		jobs[i] = (struct layer_job){
@@ -123,16 +123,15 @@ static int pull_resolved(struct store *store, struct fetcher *fetcher,
 	int status;
 
 	if (manifest_parse(resolved->manifest.text, resolved->manifest.size_bytes,
-		    resolved->manifest.media_type, resolved->reference, &manifest, err) < 0)
+		    resolved->manifest.media_type, "manifest", &manifest, err) < 0)
 		return -1;
 	if (manifest->is_index || !str_equal(manifest->config.digest, resolved->config.digest))
-		return error_set(err, ERR_INVALID, "%s: the fetcher gave another image's config",
-			resolved->reference);
-	if (image_config_parse(resolved->config.text, resolved->config.size_bytes,
-		    resolved->reference, &config, err) < 0)
+		return error_set(err, ERR_INVALID, "the fetcher gave another image's config");
+	if (image_config_parse(
+		    resolved->config.text, resolved->config.size_bytes, "config", &config, err) < 0)
 		return -1;
 	jobs = xcalloc(manifest->layer_count + 1, sizeof(*jobs));
-	status = match_layers(manifest, config, resolved->reference, jobs, err);
+	status = match_layers(manifest, config, jobs, err);
 	if (status == 0)
 		status = layers_make(store, jobs, manifest->layer_count, &layer_opts, err);
 	if (status == 0) {
@@ -238,6 +237,6 @@ int image_pull(struct store *store, const char *name, const struct pull_options 
 	if (lock_fd < 0)
 		return -1;
 	if (pull_resolved(store, fetcher, &resolved, &fetch, &opts->events, err) < 0)
-		return -1;
+		return error_wrap(err, "%s", resolved.reference);
 	return image_lookup_reference(store, resolved.reference, ret, err);
 }

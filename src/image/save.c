@@ -249,7 +249,7 @@ static int add_extra_tag(struct saver *s, const char *name, struct error **err)
 
 	if (image_resolve(s->store, name, &other, &ignored) == 0 &&
 		!str_equal(other->id, s->images[0].image->id))
-		return error_set(err, ERR_USAGE,
+		return error_set(err, ERR_CONFLICT,
 			"'%s' is another image: use --multi-image-archive to save several", name);
 	if (image_local_reference(name, &reference, err) < 0)
 		return -1;

@@ -54,7 +54,7 @@ static void test_changes(void **state)
 		if (change_apply(config, cases[i].change, &err) < 0) {
 			if (cases[i].config)
 				fail_msg("%s: %s", cases[i].change, err->message);
-			assert_int_equal(err->kind, ERR_USAGE);
+			assert_int_equal(err->kind, ERR_INVALID);
 			image_config_free(config);
 			continue;
 		}
