@@ -10,6 +10,7 @@
 #include "container/copy_files.h"
 #include "storage/tar.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
 #include "util/strbuf.h"
@@ -471,6 +472,12 @@ static int unpack_special(struct unpack *u, int dir_fd, const char *name,
 			(entry->type == TAR_CHARACTER_DEVICE ? S_IFCHR : S_IFBLK) |
 				(entry->mode & 0777),
 			makedev(entry->device_major, entry->device_minor));
+	}
+	if (result < 0 && errno == EPERM &&
+		(entry->type == TAR_CHARACTER_DEVICE || entry->type == TAR_BLOCK_DEVICE)) {
+		log_warning("'%s' is left out: device nodes cannot be made without privileges",
+			entry->path);
+		return 0;
 	}
 	if (result < 0)
 		return error_errno(err, errno, "create '%s'", entry->path);

@@ -82,8 +82,14 @@ struct network {
 	int exit_fd;  /* closing it (all duplicates) ends the helper */
 	int ready_fd; /* readable when up; closed by network_ready() */
 	int log_fd;   /* the helper's stderr, a memfd of at most 8 KiB; closed by network_ready() */
+	/* For network_ready(), which closes them; with published UDP ports only. */
+	int netns_fd, userns_fd, exit_read_fd;
+	/* A second child, which serves UDP ports on 127.0.0.1 (udp.h); 0: none. Ends with exit_fd too. */
+	pid_t udp_pid;
 };
-#define NETWORK_INIT ((struct network){.pidfd = -1, .exit_fd = -1, .ready_fd = -1, .log_fd = -1})
+#define NETWORK_INIT                                                                               \
+	((struct network){.pidfd = -1, .exit_fd = -1, .ready_fd = -1, .log_fd = -1,               \
+		.netns_fd = -1, .userns_fd = -1, .exit_read_fd = -1})
 
 /**
  * network_start() - start slirp4netns for a network namespace; returns at once

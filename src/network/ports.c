@@ -192,7 +192,7 @@ static int port_bind(const struct port_mapping *mapping, uint16_t host_port, uin
 	return steal_fd(&fd);
 }
 
-static int bind_error(const struct port_mapping *mapping, uint16_t port, int why, struct error **err)
+int port_error(const struct port_mapping *mapping, uint16_t port, int why, struct error **err)
 {
 	const char *ip = port_address(mapping), *protocol = mapping->udp ? "udp" : "tcp";
 	const char *open = strchr(ip, ':') ? "[" : "", *close = *open ? "]" : "";
@@ -221,7 +221,7 @@ int port_try(const struct port_mapping *mapping, uint16_t host_port, uint16_t *r
 	cleanup_close int fd = port_bind(mapping, host_port, &port);
 
 	if (fd < 0)
-		return bind_error(mapping, host_port, errno, err);
+		return port_error(mapping, host_port, errno, err);
 	if (ret_port)
 		*ret_port = port;
 	return 0;
@@ -239,7 +239,7 @@ static int choose_one(struct port_mapping *mapping, const struct port_mapping *t
 		/* The first stays bound while the rest is tried. */
 		fd = port_bind(mapping, 0, &first);
 		if (fd < 0)
-			return bind_error(mapping, 0, errno, err);
+			return port_error(mapping, 0, errno, err);
 		if (first + mapping->range > 65536)
 			continue;
 		for (unsigned int i = 1; i < mapping->range && ok; i++) {

@@ -11,3 +11,5 @@
  */
 int port_try(const struct port_mapping *mapping, uint16_t host_port, uint16_t *ret_port,
 	struct error **err);
+/** port_error() - the error for a port that could not be bound, of errno WHY. Returns -1. */
+int port_error(const struct port_mapping *mapping, uint16_t port, int why, struct error **err);

@@ -13,6 +13,7 @@
 
 #include "network/api.h"
 #include "network/network.h"
+#include "network/udp.h"
 #include "rootless/spawn.h"
 #include "util/fs.h"
 #include "util/mem.h"
@@ -160,13 +161,25 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 		(void)waitpid(pid, NULL, 0);
 		return error_errno(err, why, "open a pidfd of slirp4netns");
 	}
-	*ret = (struct network){
-		.pid = pid,
-		.pidfd = steal_fd(&pidfd),
-		.exit_fd = steal_fd(&exit_fd),
-		.ready_fd = steal_fd(&ready_fd),
-		.log_fd = steal_fd(&log_fd),
-	};
+	*ret = NETWORK_INIT;
+	ret->pid = pid;
+	ret->pidfd = steal_fd(&pidfd);
+	ret->exit_fd = steal_fd(&exit_fd);
+	ret->ready_fd = steal_fd(&ready_fd);
+	ret->log_fd = steal_fd(&log_fd);
+	for (size_t i = 0; i < opts->port_count; i++) {
+		if (!udp_on_loopback(opts, &opts->ports[i]) || ret->netns_fd >= 0)
+			continue;
+		ret->exit_read_fd = steal_fd(&helper_exit_fd);
+		ret->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
+		ret->userns_fd = userns_fd < 0 ? -1 : fcntl(userns_fd, F_DUPFD_CLOEXEC, 3);
+		if (ret->netns_fd < 0 || (userns_fd >= 0 && ret->userns_fd < 0)) {
+			int why = errno;
+
+			network_stop(ret);
+			return error_errno(err, why, "duplicate a descriptor");
+		}
+	}
 	return 0;
 }
 
@@ -177,6 +190,14 @@ void network_stop(struct network *network)
 		while (waitpid(network->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	if (network->udp_pid > 0) {
+		kill(network->udp_pid, SIGKILL);
+		while (waitpid(network->udp_pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	close_keep_errno(network->netns_fd);
+	close_keep_errno(network->userns_fd);
+	close_keep_errno(network->exit_read_fd);
 	close_keep_errno(network->pidfd);
 	close_keep_errno(network->exit_fd);
 	close_keep_errno(network->ready_fd);
@@ -237,10 +258,15 @@ int network_ready(struct network *network, struct network_options *opts, struct 
 	fd_replace(&network->ready_fd, -1);
 	if (opts->port_count &&
 		(network_ports_choose(opts->ports, opts->port_count, err) < 0 ||
-			api_add_ports(opts, err) < 0)) {
+			api_add_ports(opts, err) < 0 ||
+			udp_start(opts, network->netns_fd, network->userns_fd,
+				network->exit_read_fd, &network->udp_pid, err) < 0)) {
 		network_stop(network);
 		return error_wrap(err, "network");
 	}
+	fd_replace(&network->netns_fd, -1);
+	fd_replace(&network->userns_fd, -1);
+	fd_replace(&network->exit_read_fd, -1);
 	fd_replace(&network->log_fd, -1);
 	return 0;
 }
