@@ -21,7 +21,6 @@
 
 static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL};
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
-static const char *const network_modes[] = {"slirp4netns", "none", "host", "container:", NULL};
 static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
 
 #define T struct container_options
@@ -65,8 +64,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 	OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                        \
 	OPTION_STRING("network", 0, T, network, "MODE", "Network of the container",                \
 		.default_text = "slirp4netns", .words = network_modes),                            \
-	OPTION_STRING("net", 0, T, network, "MODE", "Network of the container", .hidden = true,    \
-		.words = network_modes),                                                           \
+	OPTION_STRING("net", 0, T, network, "MODE", "Network of the container", .hidden = true),                                                           \
 	OPTION_STRING("pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),        \
 	OPTION_STRING("pidfile", 0, T, pid_file, "FILE", "Write the init process's id to FILE",    \
 		.complete = COMPLETE_FILE),                                                        \

@@ -68,9 +68,12 @@ static int check_words(const struct option_spec *spec, const char *value, struct
 
 	if (!spec->words)
 		return 0;
-	for (size_t i = 0; spec->words[i]; i++)
-		if (strcmp(spec->words[i], value) == 0)
+	for (size_t i = 0; spec->words[i]; i++) {
+		/* "container:" stands for all that begin so */
+		if (str_ends_with(spec->words[i], ":") ? str_starts_with(value, spec->words[i]) != NULL
+						       : strcmp(spec->words[i], value) == 0)
 			return 0;
+	}
 	choices = str_join((char *const *)spec->words, ", ");
 	reason = xasprintf("\"%s\" is not a valid value.  Choose from: \"%s\"", value, choices);
 	return value_error(spec, value, err, reason);
