@@ -63,7 +63,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),           \
 	OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                        \
 	OPTION_STRING("network", 0, T, network, "MODE", "Network of the container",                \
-		.default_text = "slirp4netns", .words = network_modes),                            \
+		.default_text = "slirp4netns"),                            \
 	OPTION_STRING("net", 0, T, network, "MODE", "Network of the container", .hidden = true),                                                           \
 	OPTION_STRING("pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),        \
 	OPTION_STRING("pidfile", 0, T, pid_file, "FILE", "Write the init process's id to FILE",    \
