@@ -17,7 +17,7 @@
 #include "util/str.h"
 
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's XATTR_LIST_MAX */
-#define COPY_STEP	(1u << 30)  /* bytes of one copy_file_range */
+#define COPY_STEP       (1u << 30)  /* bytes of one copy_file_range */
 
 /* Files with more than one name: where the first one went. */
 struct link {
@@ -53,7 +53,7 @@ static void link_free(void *p)
 static bool is_overlay_xattr(const char *name)
 {
 	return str_starts_with(name, "user.overlay.") || str_starts_with(name, "trusted.") ||
-		str_starts_with(name, "security.selinux");
+	       str_starts_with(name, "security.selinux");
 }
 
 static int copy_xattrs(struct copy *copy, int from_fd, int to_fd, struct error **err)
@@ -69,7 +69,7 @@ static int copy_xattrs(struct copy *copy, int from_fd, int to_fd, struct error *
 			continue;
 		size = fgetxattr(from_fd, name, copy->value, XATTR_NAMES_MAX);
 		if (size < 0 || (fsetxattr(to_fd, name, copy->value, (size_t)size, 0) < 0 &&
-				errno != EOPNOTSUPP && errno != EPERM))
+					errno != EOPNOTSUPP && errno != EPERM))
 			return error_errno(err, errno, "copy the attribute '%s'", name);
 	}
 	return 0;
@@ -86,8 +86,8 @@ static int copy_range(int from_fd, int to_fd, off_t begin, off_t end)
 
 		if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL ||
 				     errno == ENOSYS)) {
-			n = pread(from_fd, buffer,
-				(size_t)MIN(end - begin, (off_t)sizeof(buffer)), begin);
+			n = pread(from_fd, buffer, (size_t)MIN(end - begin, (off_t)sizeof(buffer)),
+				begin);
 			if (n > 0)
 				n = pwrite(to_fd, buffer, (size_t)n, begin);
 		}
@@ -123,8 +123,8 @@ static int copy_content(int from_fd, int to_fd, off_t size)
 }
 
 /* Owner before mode and attributes: its change takes set-id bits and capabilities away. */
-static int copy_metadata(struct copy *copy, int from_fd, int to_fd, const struct stat *st,
-	struct error **err)
+static int copy_metadata(
+	struct copy *copy, int from_fd, int to_fd, const struct stat *st, struct error **err)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 
@@ -231,7 +231,7 @@ static bool is_opaque(int fd)
 	struct stat st;
 
 	return (fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y') ||
-		fstatat(fd, ".wh..wh..opq", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	       fstatat(fd, ".wh..wh..opq", &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int copy_subdirectory(struct copy *copy, int from_dir, int to_dir, const char *name,
@@ -301,8 +301,8 @@ static int copy_directory(
 	if (!dir)
 		return error_errno(err, errno, "open");
 	while ((errno = 0, entry = dir_next(dir))) {
-		cleanup_free char *below = *path ? xasprintf("%s/%s", path, entry->d_name)
-						 : xstrdup(entry->d_name);
+		cleanup_free char *below =
+			*path ? xasprintf("%s/%s", path, entry->d_name) : xstrdup(entry->d_name);
 
 		if (copy_entry(copy, from_dir, to_dir, entry->d_name, below, err) < 0)
 			return copy->depth ? -1 : error_wrap(err, "copy '%s' of a layer", below);

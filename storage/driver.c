@@ -15,7 +15,7 @@
 #include "util/spawn.h"
 #include "util/str.h"
 
-#define DRIVER_FILE	"driver"
+#define DRIVER_FILE     "driver"
 #define DRIVER_FILE_MAX 512
 
 /* What the remembered answer depends on: kernel, file system, and whether we are its root. */
@@ -47,7 +47,7 @@ static bool driver_recall(const struct store *store, const char *key, enum stora
 		return false;
 	*rest = '\0';
 	return strcmp(rest + 1, key) == 0 && storage_driver_parse(text, ret, &ignored) == 0 &&
-		*ret != DRIVER_AUTO;
+	       *ret != DRIVER_AUTO;
 }
 
 /* A scratch tree in tmp/ with two layers and a container, on which overlay_mount() is tried. */
@@ -131,7 +131,8 @@ static int probe_build(struct probe *probe, int dir_fd, struct error **err)
 	return 0;
 }
 
-/* Is native overlay possible? 0; -1 with the reason, which is ERR_UNSUPPORTED when it is the host's. */
+/* Is native overlay possible? 0; -1 with the reason, which is ERR_UNSUPPORTED when it is the
+ * host's. */
 static int probe_native(struct store *store, int userns_fd, struct error **err)
 {
 	cleanup_error struct error *ignored = NULL; /* the next sweep takes what is left */
@@ -151,7 +152,8 @@ static int probe_native(struct store *store, int userns_fd, struct error **err)
 	if (lock >= 0 && probe_build(&probe, dir_fd, err) == 0)
 		result = userns_run(userns_fd, true, probe_run, &probe, err);
 	overlay_clear(&probe.overlay);
-	(void)store_remove_trees(store, store->tmp_fd, (char *const[]){name, NULL}, userns_fd, &ignored);
+	(void)store_remove_trees(
+		store, store->tmp_fd, (char *const[]){name, NULL}, userns_fd, &ignored);
 	return result;
 }
 
@@ -162,8 +164,8 @@ static bool fuse_is_there(void)
 	return program && access("/dev/fuse", R_OK | W_OK) == 0;
 }
 
-int storage_driver_choose(struct store *store, enum storage_driver wanted,
-	enum storage_driver *ret, char ***notes, struct error **err)
+int storage_driver_choose(struct store *store, enum storage_driver wanted, enum storage_driver *ret,
+	char ***notes, struct error **err)
 {
 	cleanup_close int userns_fd = -1;
 	const char *env = getenv("POD_STORAGE_DRIVER");
@@ -196,12 +198,14 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted,
 		driver = fuse_is_there() ? DRIVER_FUSE_OVERLAYFS : DRIVER_VFS;
 		if (notes)
 			strv_append_take(notes,
-				xasprintf("storage driver %s instead of native overlay for '%s' (%s); "
+				xasprintf("storage driver %s instead of native overlay for '%s' "
+					  "(%s); "
 					  "%s, or put the store elsewhere with --root",
 					storage_driver_name(driver), store->data_path, why->message,
 					driver == DRIVER_VFS
 						? "install fuse-overlayfs, which saves the copies"
-						: "a kernel of 5.13 or newer and a local file system "
+						: "a kernel of 5.13 or newer and a local file "
+						  "system "
 						  "make it faster"));
 	}
 	line = xasprintf("%s %s\n", storage_driver_name(driver), key);

@@ -14,10 +14,10 @@
 #include "util/str.h"
 #include "util/strbuf.h"
 
-#define REF_FILE_MAX	4096 /* bytes */
-#define REFERENCE_MAX	1024 /* name, tag and digest together */
-#define REF_NAME_PLAIN	200  /* characters of a reference that fit a file name without a hash */
-#define REF_VERSION	1
+#define REF_FILE_MAX    4096 /* bytes */
+#define REFERENCE_MAX   1024 /* name, tag and digest together */
+#define REF_NAME_PLAIN  200  /* characters of a reference that fit a file name without a hash */
+#define REF_VERSION     1
 #define CONFIG_LIST_MAX 4096 /* elements of any list in a config */
 
 #define DIGEST_PREFIX "sha256:"
@@ -227,7 +227,8 @@ int image_config_parse(const char *text, size_t len, const char *name, struct im
 	struct json root, member;
 
 	if (len > IMAGE_CONFIG_MAX)
-		return error_set(err, ERR_INVALID, "%s: larger than %u bytes", name, IMAGE_CONFIG_MAX);
+		return error_set(
+			err, ERR_INVALID, "%s: larger than %u bytes", name, IMAGE_CONFIG_MAX);
 	if (json_parse(text, len, name, &doc, &root, err) < 0)
 		return -1;
 	config = xcalloc(1, sizeof(*config));
@@ -283,8 +284,8 @@ static int refs_open(struct store *store, struct error **err)
 	return fd < 0 ? error_wrap(err, "the store '%s'", store->data_path) : fd;
 }
 
-static int ref_parse(const char *text, size_t len, const char *name, struct image_ref *ret,
-	struct error **err)
+static int ref_parse(
+	const char *text, size_t len, const char *name, struct image_ref *ret, struct error **err)
 {
 	cleanup_json struct json_document *doc = NULL;
 	struct image_ref ref = {0};
@@ -356,7 +357,8 @@ int image_ref_read(
 	key = ref_key(&ref);
 	if (strcmp(key, reference) != 0) {
 		image_ref_clear(&ref);
-		return error_set(err, ERR_INVALID, "image '%s': its file names '%s'", reference, key);
+		return error_set(
+			err, ERR_INVALID, "image '%s': its file names '%s'", reference, key);
 	}
 	*ret = ref;
 	return 0;
@@ -526,7 +528,7 @@ static uint64_t blob_size(struct store *store, const char *digest)
 
 	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(digest));
 	return fstatat(store->images_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size
-									       : 0;
+									      : 0;
 }
 
 int image_index_write(struct store *store, struct error **err)
@@ -565,8 +567,7 @@ int image_index_write(struct store *store, struct error **err)
 	json_write_object_end(&w);
 	strbuf_addch(&text, '\n');
 	image_refs_free(refs, count);
-	return write_file_atomic(
-		store->images_fd, "index.json", text.data, text.len, 0600, 0, err);
+	return write_file_atomic(store->images_fd, "index.json", text.data, text.len, 0600, 0, err);
 }
 
 static int ref_file_write(int refs_fd, const struct image_ref *ref, struct error **err)
@@ -594,7 +595,8 @@ static int ref_file_write(int refs_fd, const struct image_ref *ref, struct error
 	return write_file_atomic(refs_fd, file, text.data, text.len, 0600, WRITE_SYNC, err);
 }
 
-/* The image that REF takes its reference from, when that was its last one, stays as an untagged one. */
+/* The image that REF takes its reference from, when that was its last one, stays as an untagged
+ * one. */
 static int keep_untagged(
 	struct store *store, int refs_fd, const struct image_ref *ref, struct error **err)
 {
@@ -634,8 +636,8 @@ static int sync_dir(int fd, const char *name, struct error **err)
 
 static int sync_blobs(struct store *store, struct error **err)
 {
-	cleanup_close int fd = openat(
-		store->images_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd =
+		openat(store->images_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_errno(err, errno, "open '%s/images/blobs/sha256'", store->data_path);
@@ -667,7 +669,8 @@ int image_ref_write(struct store *store, const struct image_ref *ref, struct err
 		char untagged[1 + 64 + 1];
 
 		snprintf(untagged, sizeof(untagged), "@%s", ref->image_id);
-		(void)unlinkat(refs_fd, untagged, 0); /* mostly absent; a leftover only shows twice */
+		(void)unlinkat(
+			refs_fd, untagged, 0); /* mostly absent; a leftover only shows twice */
 	}
 	return image_index_write(store, err);
 }
@@ -720,11 +723,12 @@ bool blob_exists(struct store *store, const char *digest)
 	struct stat st;
 
 	return blob_name(digest, path, &ignored) == 0 &&
-		fstatat(store->images_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	       fstatat(store->images_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
-int blob_write(struct store *store, const char *digest, const void *data, size_t len,
-	struct error **err)
+int blob_write(
+	struct store *store, const char *digest, const void *data, size_t len, struct error **err)
 {
 	cleanup_close int dir_fd = -1;
 	char path[96];

@@ -10,19 +10,20 @@
 /*
  * Images: images/refs/<escaped reference> (the truth for a tag, one small JSON file replaced by
  * rename: {"version":1,"reference":...,"manifest":"sha256:...","mediaType":...,"image":"<hex>",
- * "size":bytes}), beside an OCI image layout (oci-layout, index.json, blobs/sha256/). Image id is the
- * config blob's digest. Untagged images keep a ref file named "@<image id>".
+ * "size":bytes}), beside an OCI image layout (oci-layout, index.json, blobs/sha256/). Image id is
+ * the config blob's digest. Untagged images keep a ref file named "@<image id>".
  */
 
-#define IMAGE_MANIFEST_MAX (4u << 20) /* bytes; distribution-spec's recommended least upper bound */
-#define IMAGE_CONFIG_MAX   (8u << 20)
-#define IMAGE_LAYERS_MAX   127
+#define IMAGE_MANIFEST_MAX (4u << 20) /* bytes; distribution-spec's recommended least upper bound  \
+				       */
+#define IMAGE_CONFIG_MAX (8u << 20)
+#define IMAGE_LAYERS_MAX 127
 
 struct image_ref {
-	char *reference;       /* "docker.io/library/alpine:latest", "name@sha256:..."; NULL untagged */
+	char *reference; /* "docker.io/library/alpine:latest", "name@sha256:..."; NULL untagged */
 	char *manifest_digest; /* "sha256:<hex>" */
 	char *media_type;      /* the manifest's */
-	char *image_id;	       /* 64 hex digits: the config's digest */
+	char *image_id;        /* 64 hex digits: the config's digest */
 	uint64_t size_bytes;   /* unpacked layers, 0 unknown */
 };
 
@@ -31,8 +32,8 @@ struct image_config {
 	char *architecture, *os, *variant, *created, *author, *comment;
 	char *user, *working_dir, *stop_signal;
 	char **env, **entrypoint, **cmd, **exposed_ports, **volumes, **labels; /* labels "k=v" */
-	char **healthcheck; /* NULL when none */
-	char **diff_ids;    /* "sha256:<hex>", bottom first */
+	char **healthcheck;                                                    /* NULL when none */
+	char **diff_ids; /* "sha256:<hex>", bottom first */
 	size_t diff_id_count;
 };
 
@@ -58,9 +59,9 @@ int image_config_parse(const char *text, size_t len, const char *name, struct im
 
 /**
  * image_lookup_reference() - the image that a normalised reference names
- * @reference: as written by image_ref_write ("docker.io/library/alpine:latest"); short names are made
- *	       long by the caller (src/image), storage knows no registry
- * Start path: reads one small file and the config blob.
+ * @reference: as written by image_ref_write ("docker.io/library/alpine:latest"); short names are
+ *made long by the caller (src/image), storage knows no registry Start path: reads one small file
+ *and the config blob.
  * @ret: refs holds just this reference
  * @err: ERR_NOT_FOUND, ERR_INVALID (damaged file or config)
  */
@@ -68,8 +69,8 @@ int image_lookup_reference(
 	struct store *store, const char *reference, struct image **ret, struct error **err);
 
 /**
- * image_lookup_id() - the image whose id begins with PREFIX (hex digits, "sha256:" before it or not)
- * Reads all ref files.
+ * image_lookup_id() - the image whose id begins with PREFIX (hex digits, "sha256:" before it or
+ * not) Reads all ref files.
  * @ret: refs holds all references with this id, sorted
  * @err: ERR_NOT_FOUND, ERR_CONFLICT (more than one image), ERR_INVALID
  */
@@ -82,8 +83,8 @@ int image_lookup(struct store *store, const char *name, struct image **ret, stru
 /**
  * image_ref_write() - commit a tag; the layers and blobs are already durable. WRITE_SYNC rename.
  * @ref: reference NULL writes the untagged entry "@<image id>"
- * An image that loses its last reference to another one keeps an untagged entry, as docker and podman
- * show it; the untagged entry of an image that gets a reference goes. index.json follows.
+ * An image that loses its last reference to another one keeps an untagged entry, as docker and
+ * podman show it; the untagged entry of an image that gets a reference goes. index.json follows.
  * Serialised among writers by images/refs.lock.
  */
 int image_ref_write(struct store *store, const struct image_ref *ref, struct error **err);
@@ -117,8 +118,8 @@ int blob_read(struct store *store, const char *digest, size_t limit, char **ret,
 	struct error **err);
 bool blob_exists(struct store *store, const char *digest);
 /** blob_write() - small blob (manifest, config); verified to hash to DIGEST by the caller. */
-int blob_write(struct store *store, const char *digest, const void *data, size_t len,
-	struct error **err);
+int blob_write(
+	struct store *store, const char *digest, const void *data, size_t len, struct error **err);
 
 /** digest_is_valid() - "sha256:" and 64 lower-case hex digits (the only algorithm taken; sha512 is
  * refused by name). */

@@ -170,7 +170,8 @@ static int gzip_member_end(struct inflate *stream, struct error **err)
 			stream->in_len--;
 		}
 		if (stream->in_len)
-			return error_set(err, ERR_INVALID, "data follows the end of the gzip stream");
+			return error_set(
+				err, ERR_INVALID, "data follows the end of the gzip stream");
 		if (fill(stream, err) < 0)
 			return -1;
 	}
@@ -280,8 +281,7 @@ static int detect(struct inflate *stream, struct error **err)
 	return 0;
 }
 
-int inflate_read(
-	struct inflate *stream, const void **ret_data, size_t *ret_len, struct error **err)
+int inflate_read(struct inflate *stream, const void **ret_data, size_t *ret_len, struct error **err)
 {
 	int result = 0;
 	size_t len = 0;

@@ -19,7 +19,7 @@
 
 #define LAYER_RECORD_MAX     4096 /* bytes of layer.json */
 #define LAYER_RECORD_VERSION 1
-#define BEGIN_ATTEMPTS	     16
+#define BEGIN_ATTEMPTS       16
 
 void layer_record_clear(struct layer_record *record)
 {
@@ -44,7 +44,7 @@ bool layer_exists(struct store *store, const char *diff_id)
 		return false;
 	snprintf(path, sizeof(path), "%s/diff", digest_hex(diff_id));
 	return fstatat(store->layers_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISDIR(st.st_mode);
+	       S_ISDIR(st.st_mode);
 }
 
 static int record_parse(const char *text, size_t len, struct layer_record *ret, struct error **err)
@@ -97,8 +97,8 @@ int layer_read(
 }
 
 /* One try; ERR_CONFLICT or ERR_NOT_FOUND: a sweep took the entry between mkdir and lock. */
-static int begin_once(struct store *store, const char *hex, struct layer_writer *writer,
-	struct error **err)
+static int begin_once(
+	struct store *store, const char *hex, struct layer_writer *writer, struct error **err)
 {
 	char random[17];
 
@@ -106,12 +106,13 @@ static int begin_once(struct store *store, const char *hex, struct layer_writer 
 	free(writer->name);
 	writer->name = xasprintf("layer-%.12s.%s", hex, random);
 	if (mkdirat(store->tmp_fd, writer->name, 0700) < 0)
-		return error_errno(err, errno, "create '%s/tmp/%s'", store->data_path, writer->name);
+		return error_errno(
+			err, errno, "create '%s/tmp/%s'", store->data_path, writer->name);
 	fd_replace(&writer->dir_fd, open_dir(store->tmp_fd, writer->name, 0, err));
 	if (writer->dir_fd < 0)
 		return -1;
-	fd_replace(&writer->lock_fd,
-		lock_open(writer->dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err));
+	fd_replace(
+		&writer->lock_fd, lock_open(writer->dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err));
 	if (writer->lock_fd < 0) {
 		/* In a directory that is gone nothing can be made: ENOENT. */
 		if ((*err)->errnum == ENOENT)
@@ -121,8 +122,8 @@ static int begin_once(struct store *store, const char *hex, struct layer_writer 
 	return 0;
 }
 
-int layer_begin(struct store *store, const char *diff_id, struct layer_writer **ret,
-	struct error **err)
+int layer_begin(
+	struct store *store, const char *diff_id, struct layer_writer **ret, struct error **err)
 {
 	struct layer_writer *writer;
 	int result = -1;
@@ -130,13 +131,14 @@ int layer_begin(struct store *store, const char *diff_id, struct layer_writer **
 	if (diff_id_check(diff_id, err) < 0)
 		return -1;
 	writer = xmalloc(sizeof(*writer));
-	*writer = (struct layer_writer){
-		.dir_fd = -1, .diff_fd = -1, .implied_fd = -1, .lock_fd = -1};
+	*writer =
+		(struct layer_writer){.dir_fd = -1, .diff_fd = -1, .implied_fd = -1, .lock_fd = -1};
 	for (int attempt = 0; attempt < BEGIN_ATTEMPTS && result < 0; attempt++) {
 		cleanup_error struct error *why = NULL;
 
 		result = begin_once(store, digest_hex(diff_id), writer, &why);
-		if (result < 0 && (attempt == BEGIN_ATTEMPTS - 1 ||
+		if (result < 0 &&
+			(attempt == BEGIN_ATTEMPTS - 1 ||
 				(why->kind != ERR_CONFLICT && why->kind != ERR_NOT_FOUND)))
 			error_move(err, &why);
 		if (result < 0 && *err)
@@ -269,8 +271,8 @@ int layer_adopt_parents(struct layer_writer *writer, const int *lower_fds, size_
 	return result;
 }
 
-int layer_commit(struct store *store, struct layer_writer *writer, const struct layer_record *record,
-	struct error **err)
+int layer_commit(struct store *store, struct layer_writer *writer,
+	const struct layer_record *record, struct error **err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&text, 0);
@@ -289,8 +291,8 @@ int layer_commit(struct store *store, struct layer_writer *writer, const struct 
 	json_put_uint(&w, "files", record->file_count);
 	json_write_object_end(&w);
 	strbuf_addch(&text, '\n');
-	if (write_file_atomic(writer->dir_fd, "layer.json", text.data, text.len, 0600, WRITE_SYNC,
-		    err) < 0)
+	if (write_file_atomic(
+		    writer->dir_fd, "layer.json", text.data, text.len, 0600, WRITE_SYNC, err) < 0)
 		return error_wrap(err, "layer %.12s", hex);
 	if (renameat2(store->tmp_fd, writer->name, store->layers_fd, hex, RENAME_NOREPLACE) < 0) {
 		/* ENOTEMPTY comes from file systems that know no RENAME_NOREPLACE, see below. */
@@ -298,8 +300,8 @@ int layer_commit(struct store *store, struct layer_writer *writer, const struct 
 			return 0; /* somebody else's, whole; the writer still owns ours */
 		if (errno != EINVAL)
 			return error_errno(err, errno, "commit layer %.12s", hex);
-		/* Without the flag (some network file systems) rename never replaces a directory that
-		 * has something in it, which every committed layer has. */
+		/* Without the flag (some network file systems) rename never replaces a directory
+		 * that has something in it, which every committed layer has. */
 		if (renameat(store->tmp_fd, writer->name, store->layers_fd, hex) < 0) {
 			if (errno == EEXIST || errno == ENOTEMPTY)
 				return 0;

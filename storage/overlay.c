@@ -81,8 +81,8 @@ int overlay_path_reopen(const char *path, dev_t dev, ino_t ino, struct error **e
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, errno, "open '%s'", path);
 	if (st.st_dev != dev || st.st_ino != ino)
-		return error_set(err, ERR_CONFLICT,
-			"'%s' is another directory now; try again", path);
+		return error_set(
+			err, ERR_CONFLICT, "'%s' is another directory now; try again", path);
 	return steal_fd(&fd);
 }
 
@@ -109,7 +109,8 @@ int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, in
 		const char *hex = digest_is_valid(diff_ids[i]) ? digest_hex(diff_ids[i]) : NULL;
 
 		if (!hex) {
-			error_set(err, ERR_INVALID, "'%.80s' is not a layer's diff_id", diff_ids[i]);
+			error_set(
+				err, ERR_INVALID, "'%.80s' is not a layer's diff_id", diff_ids[i]);
 			goto fail;
 		}
 		overlay.layers[overlay.layer_count] = xasprintf("layers/%s/diff", hex);
@@ -121,9 +122,8 @@ int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, in
 		}
 		overlay.layer_count++;
 	}
-	if (container_fd >= 0 &&
-		path_remember(container_fd, &overlay.container_path, &overlay.container_dev,
-			&overlay.container_ino, err) < 0)
+	if (container_fd >= 0 && path_remember(container_fd, &overlay.container_path,
+					 &overlay.container_dev, &overlay.container_ino, err) < 0)
 		goto fail;
 	*ret = overlay;
 	return 0;
@@ -162,10 +162,10 @@ static int fsconfig_flag(int fs_fd, const char *key)
 }
 
 /*
- * The mount API: no limit on the length of options, and the mount is detached. Needs "lowerdir+" (6.7).
- * Before 6.5 overlay's options are only collected, any key is taken and the failure would come as a
- * plain EINVAL from the create command: a key that is none tells that apart.
- * Returns a mount descriptor; -1 with errno, *RET_OLD says that mount(2) is worth trying.
+ * The mount API: no limit on the length of options, and the mount is detached. Needs "lowerdir+"
+ * (6.7). Before 6.5 overlay's options are only collected, any key is taken and the failure would
+ * come as a plain EINVAL from the create command: a key that is none tells that apart. Returns a
+ * mount descriptor; -1 with errno, *RET_OLD says that mount(2) is worth trying.
  */
 static int mount_detached(const struct stack *stack, bool *ret_old)
 {
@@ -213,15 +213,15 @@ static int mount_attached(const struct stack *stack, int mountpoint_fd)
 		strbuf_addf(&options, ",workdir=%s", fd_path(stack->work_fd, path));
 	}
 	for (size_t i = 0; i < stack->lower_count; i++)
-		strbuf_addf(&options, "%s%s", i ? ":" : ",lowerdir=",
-			fd_path(stack->lower_fds[i], path));
+		strbuf_addf(&options, "%s%s",
+			i ? ":" : ",lowerdir=", fd_path(stack->lower_fds[i], path));
 	return mount("pod", fd_path(mountpoint_fd, path), "overlay",
 		stack->upper_fd < 0 ? MS_RDONLY : 0, options.data);
 }
 
 /*
- * Stack the layers. TOP_PARENT_FD and TOP_NAME name the topmost directory once more (the upper, or the
- * first lower): mount(2) covers it, and only a look-up of the name finds what covers it.
+ * Stack the layers. TOP_PARENT_FD and TOP_NAME name the topmost directory once more (the upper, or
+ * the first lower): mount(2) covers it, and only a look-up of the name finds what covers it.
  */
 static int stack_mount(
 	const struct stack *stack, int top_parent_fd, const char *top_name, struct error **err)
@@ -305,7 +305,8 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 	cleanup_close int store_fd = -1, container_fd = -1;
 	int fd = -1;
 
-	store_fd = overlay_path_reopen(overlay->store_path, overlay->store_dev, overlay->store_ino, err);
+	store_fd = overlay_path_reopen(
+		overlay->store_path, overlay->store_dev, overlay->store_ino, err);
 	if (store_fd < 0)
 		return -1;
 	for (size_t i = 0; i < overlay->layer_count; i++) {
@@ -319,8 +320,9 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 	}
 	if (overlay->read_only) {
 		/* Overlay wants two directories, one is its own root. */
-		fd = stack.lower_count == 1 ? bind_mount(stack.lower_fds[0], true, err)
-					    : stack_mount(&stack, store_fd, overlay->layers[0], err);
+		fd = stack.lower_count == 1
+			     ? bind_mount(stack.lower_fds[0], true, err)
+			     : stack_mount(&stack, store_fd, overlay->layers[0], err);
 		goto out;
 	}
 	container_fd = overlay_path_reopen(

@@ -8,12 +8,13 @@
 #include "util/error.h"
 
 /*
- * A container's root from its layers: native overlay, fuse-overlayfs, or a plain copy (vfs), chosen by
- * a probe whose answer is cached per store, file system and kernel (file "driver" in the store), or by
+ * A container's root from its layers: native overlay, fuse-overlayfs, or a plain copy (vfs), chosen
+ * by a probe whose answer is cached per store, file system and kernel (file "driver" in the store),
+ * or by
  * --storage-driver / POD_STORAGE_DRIVER.
  *
- * Overlay is always mounted with "userxattr", by real root too: one store means the same to both, and
- * opaque directories are marked by user.overlay.opaque.
+ * Overlay is always mounted with "userxattr", by real root too: one store means the same to both,
+ * and opaque directories are marked by user.overlay.opaque.
  *
  * The kernel takes lower directories only from mounts of the mounting process's own mount namespace
  * (clone_private_mount()), so descriptors opened before init was cloned are of no use: the store is
@@ -39,23 +40,24 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
 /* Everything overlay_mount() needs, prepared before init is cloned; owned. */
 struct overlay {
 	enum storage_driver driver;
-	char *store_path;    /* absolute */
-	dev_t store_dev;     /* what must be found there */
+	char *store_path; /* absolute */
+	dev_t store_dev;  /* what must be found there */
 	ino_t store_ino;
-	char **layers;	     /* "layers/<hex>/diff", top layer first */
+	char **layers; /* "layers/<hex>/diff", top layer first */
 	size_t layer_count;
 	char *container_path; /* absolute path of containers/<id>; NULL: read-only */
 	dev_t container_dev;
 	ino_t container_ino;
-	int mount_fd; /* fuse-overlayfs: the mount that overlay_start() made; else -1 */
-	bool volatile_upper; /* --rm only: an upper once mounted volatile can never be mounted again */
-	bool read_only;	     /* no upper at all: lowers only */
+	int mount_fd;        /* fuse-overlayfs: the mount that overlay_start() made; else -1 */
+	bool volatile_upper; /* --rm only: an upper once mounted volatile can never be mounted again
+			      */
+	bool read_only;      /* no upper at all: lowers only */
 };
 
 /**
  * overlay_prepare() - check the layers of an image (bottom-first diff_ids) for a container
- * @container_fd: containers/<id>, which gets upper/ and work/ when it is first mounted (overlay), or
- *	has root/ (vfs); it must not be renamed before overlay_mount(). -1: read_only is set.
+ * @container_fd: containers/<id>, which gets upper/ and work/ when it is first mounted (overlay),
+ *or has root/ (vfs); it must not be renamed before overlay_mount(). -1: read_only is set.
  * @err: ERR_NOT_FOUND names the missing layer and says to pull again
  *
  * The caller may set volatile_upper and read_only afterwards.
@@ -66,22 +68,22 @@ void overlay_clear(struct overlay *overlay);
 
 /**
  * overlay_start() - what the driver needs outside the container before overlay_mount(): nothing for
- * native overlay; a detached mount and a running server for fuse-overlayfs; the copy of the image for
- * vfs, made once per container. Called after overlay_prepare(), under the container's lock.
+ * native overlay; a detached mount and a running server for fuse-overlayfs; the copy of the image
+ * for vfs, made once per container. Called after overlay_prepare(), under the container's lock.
  * @userns_fd: -1: none
  * @err: ERR_NOT_FOUND (fuse-overlayfs or /dev/fuse), ERR_SYSTEM
  *
  * The server is a child of the caller, outside all of the container's namespaces but the user
- * namespace: inside, a container could reach the host's files through it. It ends by itself when the
- * last mount is gone (overlay_clear() drops the one held here); whoever inherits it reaps it.
+ * namespace: inside, a container could reach the host's files through it. It ends by itself when
+ * the last mount is gone (overlay_clear() drops the one held here); whoever inherits it reaps it.
  */
 int overlay_start(struct overlay *overlay, int userns_fd, struct error **err);
 
 /**
  * overlay_mount() - mount, as root of the user namespace, in the mount namespace it is to live in
  * @data: struct overlay *; fits root_mounter.mount
- * Native: a detached mount by fsopen/fsconfig(lowerdir+)/fsmount where the kernel has that (6.7), else
- * mount(2) with lower directories named /proc/self/fd/N, on top of the upper directory.
+ * Native: a detached mount by fsopen/fsconfig(lowerdir+)/fsmount where the kernel has that (6.7),
+ * else mount(2) with lower directories named /proc/self/fd/N, on top of the upper directory.
  * @err: ERR_UNSUPPORTED (refused by kernel or file system; says what to do), ERR_SYSTEM
  * Returns: the root mount's descriptor
  */

@@ -17,17 +17,17 @@
 #include "util/strbuf.h"
 
 /*
- * fuse-overlayfs, where kernel or file system refuse native overlay. The kernel wants /dev/fuse opened
- * in the user namespace of the mount, and the server may not read before the mount is there. So a child
- * in the user namespace opens the device, makes a detached mount of it and sends both here; then the
- * server is started on the device ("/dev/fd/N" in place of a mount point, libfuse 3.3), and init takes
- * the mount.
+ * fuse-overlayfs, where kernel or file system refuse native overlay. The kernel wants /dev/fuse
+ * opened in the user namespace of the mount, and the server may not read before the mount is there.
+ * So a child in the user namespace opens the device, makes a detached mount of it and sends both
+ * here; then the server is started on the device ("/dev/fd/N" in place of a mount point,
+ * libfuse 3.3), and init takes the mount.
  */
 
 /* Descriptors' numbers in the server. */
-#define SERVER_FUSE_FD	 3
-#define SERVER_UPPER_FD	 4
-#define SERVER_WORK_FD	 5
+#define SERVER_FUSE_FD   3
+#define SERVER_UPPER_FD  4
+#define SERVER_WORK_FD   5
 #define SERVER_LOWERS_FD 6
 
 /* What the child sends: the device, and the mount. Not the upper directory: the server looks up the
@@ -41,8 +41,8 @@ struct fuse_setup {
 
 static int fuse_option(int fs_fd, const char *key, const char *value)
 {
-	return (int)syscall(SYS_fsconfig, fs_fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
-		value, 0);
+	return (int)syscall(SYS_fsconfig, fs_fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+		key, value, 0);
 }
 
 static int fuse_mount(int device_fd, bool read_only, struct error **err)
@@ -59,8 +59,7 @@ static int fuse_mount(int device_fd, bool read_only, struct error **err)
 		fuse_option(fs_fd, "subtype", "fuse-overlayfs") < 0 ||
 		fuse_option(fs_fd, "fd", number) < 0 ||
 		fuse_option(fs_fd, "rootmode", "40000") < 0 ||
-		fuse_option(fs_fd, "user_id", "0") < 0 ||
-		fuse_option(fs_fd, "group_id", "0") < 0 ||
+		fuse_option(fs_fd, "user_id", "0") < 0 || fuse_option(fs_fd, "group_id", "0") < 0 ||
 		fuse_option(fs_fd, "allow_other", NULL) < 0 ||
 		fuse_option(fs_fd, "default_permissions", NULL) < 0 ||
 		syscall(SYS_fsconfig, fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -199,8 +198,8 @@ static int server_start(
 			error_errno(err, errno, "open layer '%s'", overlay->layers[i]);
 			goto out;
 		}
-		strbuf_addf(&options, "%s/proc/self/fd/%zu", i ? ":" : "lowerdir=",
-			SERVER_LOWERS_FD + i);
+		strbuf_addf(&options, "%s/proc/self/fd/%zu",
+			i ? ":" : "lowerdir=", SERVER_LOWERS_FD + i);
 		passed[count++] = (struct spawn_fd){lower_fd, SERVER_LOWERS_FD + (int)i};
 	}
 	argv[3] = options.data;

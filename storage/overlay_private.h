@@ -5,8 +5,8 @@
 
 /* What the drivers share; for storage/overlay*.c only. */
 
-/** overlay_path_reopen() - open the directory PATH, in the mount namespace we are in, and check that it
- * is DEV and INO. Returns an O_PATH descriptor. @err: ERR_CONFLICT, ERR_SYSTEM */
+/** overlay_path_reopen() - open the directory PATH, in the mount namespace we are in, and check
+ * that it is DEV and INO. Returns an O_PATH descriptor. @err: ERR_CONFLICT, ERR_SYSTEM */
 int overlay_path_reopen(const char *path, dev_t dev, ino_t ino, struct error **err);
 
 /** overlay_upper_open() - open upper/ below CONTAINER_FD; a new one takes mode and owner of the top

@@ -11,7 +11,8 @@
 #include "util/fs.h"
 #include "util/mem.h"
 
-/* The last resort: a container's root is a copy of all its image's layers, made at its first start. */
+/* The last resort: a container's root is a copy of all its image's layers, made at its first start.
+ */
 
 #define COPYING "root.copying" /* renamed to root when it is whole */
 

@@ -16,7 +16,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define STORE_VERSION	  1
+#define STORE_VERSION     1
 #define STORE_VERSION_MAX 32 /* bytes of the version file */
 
 #define SYSTEM_DATA_PATH    "/var/lib/pod"
@@ -29,7 +29,8 @@
 /* Entries removed by one sweep: each holds a descriptor meanwhile. */
 #define SWEEP_MAX 256
 
-/* Root of the initial user namespace, as far as the id map can tell: an identity map of everything. */
+/* Root of the initial user namespace, as far as the id map can tell: an identity map of everything.
+ */
 static bool is_system_root(void)
 {
 	cleanup_free char *text = NULL;
@@ -41,7 +42,7 @@ static bool is_system_root(void)
 	if (read_file_limited(AT_FDCWD, "/proc/self/uid_map", 65536, &text, NULL, &ignored) < 0)
 		return true;
 	return sscanf(text, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
-		outside == 0 && count >= 4294967295ul;
+	       outside == 0 && count >= 4294967295ul;
 }
 
 static char *absolute_path(const char *path)
@@ -126,8 +127,8 @@ static int open_private_dir(const char *path, struct error **err)
 			path, (unsigned int)st.st_uid);
 	if (st.st_mode & 077)
 		return error_set(err, ERR_INVALID,
-			"runtime directory '%s' is open to others (mode %04o); chmod it to 0700", path,
-			(unsigned int)(st.st_mode & 07777));
+			"runtime directory '%s' is open to others (mode %04o); chmod it to 0700",
+			path, (unsigned int)(st.st_mode & 07777));
 	return steal_fd(&fd);
 }
 
@@ -157,8 +158,8 @@ static int runtime_open(struct store *store, const char *runroot, struct error *
 		/* A shell without the variable (su, cron) still finds the login's directory. */
 		login = xasprintf("/run/user/%u", (unsigned int)geteuid());
 		store->runtime_path = is_own_dir(login)
-			? path_join(login, "pod")
-			: xasprintf("/tmp/pod-%u", (unsigned int)geteuid());
+					      ? path_join(login, "pod")
+					      : xasprintf("/tmp/pod-%u", (unsigned int)geteuid());
 	}
 	store->runtime_fd = open_private_dir(store->runtime_path, err);
 	return store->runtime_fd < 0 ? -1 : 0;
@@ -175,14 +176,16 @@ static int version_check(struct store *store, struct error **err)
 	char ours[16];
 	uint64_t version;
 
-	if (read_file_limited(store->data_fd, "version", STORE_VERSION_MAX, &text, NULL, &why) == 0) {
+	if (read_file_limited(store->data_fd, "version", STORE_VERSION_MAX, &text, NULL, &why) ==
+		0) {
 		text[strcspn(text, "\n")] = '\0';
 		if (str_to_uint64(text, UINT32_MAX, &version) < 0 || version < 1)
-			return error_set(err, ERR_INVALID, "'%s/version' is malformed",
-				store->data_path);
+			return error_set(
+				err, ERR_INVALID, "'%s/version' is malformed", store->data_path);
 		if (version > STORE_VERSION)
 			return error_set(err, ERR_INVALID,
-				"the store '%s' has version %s and this pod knows version %d; use a "
+				"the store '%s' has version %s and this pod knows version %d; use "
+				"a "
 				"newer pod, or another --root",
 				store->data_path, text, STORE_VERSION);
 		return 0;
@@ -198,11 +201,12 @@ static int version_check(struct store *store, struct error **err)
 	sha256_fd = open_dir(blobs_fd, "sha256", 0700, err);
 	if (sha256_fd < 0)
 		return -1;
-	if (write_file_atomic(store->images_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, 0,
-		    err) < 0)
+	if (write_file_atomic(
+		    store->images_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, 0, err) < 0)
 		return -1;
 	snprintf(ours, sizeof(ours), "%d\n", STORE_VERSION);
-	return write_file_atomic(store->data_fd, "version", ours, strlen(ours), 0600, WRITE_SYNC, err);
+	return write_file_atomic(
+		store->data_fd, "version", ours, strlen(ours), 0600, WRITE_SYNC, err);
 }
 
 static int data_open(struct store *store, struct error **err)
@@ -332,7 +336,8 @@ static void sweep_temporaries(int dir_fd, const char *name)
 		if (str_starts_with(entry->d_name, ".tmp-") &&
 			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISREG(st.st_mode) && st.st_mtime + TEMPORARY_KEEP_S < time(NULL))
-			(void)unlinkat(dirfd(dir), entry->d_name, 0); /* the next sweep tries again */
+			(void)unlinkat(
+				dirfd(dir), entry->d_name, 0); /* the next sweep tries again */
 }
 
 /* Take the lock of the tmp entry NAME, which then is ours to delete. -1: somebody's, or gone. */

@@ -7,33 +7,34 @@
 /*
  * The store: one directory per user, $XDG_DATA_HOME/pod (else ~/.local/share/pod), system mode
  * /var/lib/pod; runtime directory $XDG_RUNTIME_DIR/pod, else a checked private one under /tmp.
- * Overridable with --root / --runroot and POD_ROOT / POD_RUNROOT. Losing the runtime directory costs
- * attach, never truth. Layout: doc/architecture.md.
+ * Overridable with --root / --runroot and POD_ROOT / POD_RUNROOT. Losing the runtime directory
+ * costs attach, never truth. Layout: doc/architecture.md.
  *
  * Lock order: images/lock (shared: reader that will use layers, and pulls; exclusive: garbage
  * collection) -> containers/names -> a container's lock. tmp/<x> entries are locked by their owner
- * through tmp/<x>/lock or the file itself; an unlocked entry is garbage and swept by the next writer.
- * Who makes an entry locks it with lock_open() right away, and starts again under another name where
- * that fails with ERR_CONFLICT or ENOENT: a sweeper was faster.
+ * through tmp/<x>/lock or the file itself; an unlocked entry is garbage and swept by the next
+ * writer. Who makes an entry locks it with lock_open() right away, and starts again under another
+ * name where that fails with ERR_CONFLICT or ENOENT: a sweeper was faster.
  */
 struct store {
 	char *data_path, *runtime_path; /* absolute */
-	int data_fd;	   /* O_PATH-free directory descriptors, close-on-exec */
-	int runtime_fd;	   /* made when absent */
-	int images_fd;	   /* images/ */
-	int layers_fd;	   /* layers/ */
-	int containers_fd; /* containers/ */
-	int names_fd;	   /* containers/names/ */
-	int volumes_fd;	   /* volumes/ */
-	int tmp_fd;	   /* tmp/ */
-	bool rootless;	   /* a user namespace is needed (userns_needed()) */
+	int data_fd;                    /* O_PATH-free directory descriptors, close-on-exec */
+	int runtime_fd;                 /* made when absent */
+	int images_fd;                  /* images/ */
+	int layers_fd;                  /* layers/ */
+	int containers_fd;              /* containers/ */
+	int names_fd;                   /* containers/names/ */
+	int volumes_fd;                 /* volumes/ */
+	int tmp_fd;                     /* tmp/ */
+	bool rootless;                  /* a user namespace is needed (userns_needed()) */
 };
 
 /**
  * store_open() - open (make when absent, all 0700) the store
  * @root, @runroot: NULL for the defaults above
  * Cheap: only opens directories. Does not sweep.
- * @err: ERR_SYSTEM, ERR_INVALID (wrong owner or mode of the runtime directory; unknown newer version)
+ * @err: ERR_SYSTEM, ERR_INVALID (wrong owner or mode of the runtime directory; unknown newer
+ * version)
  */
 int store_open(const char *root, const char *runroot, struct store **ret, struct error **err);
 void store_free(struct store *store);

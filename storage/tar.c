@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct tar_header) == TAR_BLOCK_SIZE, "the header is a blo
 /* GNU's use of what is prefix in ustar. */
 #define GNU_SPARSE_OFFSET   386 /* four pairs of 12-byte numbers */
 #define GNU_SPARSE_COUNT    4
-#define GNU_SPARSE_MORE	    482
+#define GNU_SPARSE_MORE     482
 #define GNU_SPARSE_REALSIZE 483
 #define GNU_EXTENDED_COUNT  21 /* pairs in an extension block */
 #define GNU_EXTENDED_MORE   504
@@ -32,8 +32,8 @@ struct tar_overrides {
 	struct tar_xattr *xattrs;
 	size_t xattr_count, xattr_capacity;
 	unsigned int sparse_major, sparse_minor;
-	bool has_sparse;    /* GNU.sparse.major or an old map was seen */
-	char *sparse_map;   /* 0.1: "offset,length,..." */
+	bool has_sparse;            /* GNU.sparse.major or an old map was seen */
+	char *sparse_map;           /* 0.1: "offset,length,..." */
 	struct tar_extent *extents; /* 0.0 */
 	size_t extent_count, extent_capacity;
 	size_t bytes; /* of all extended headers so far */
@@ -45,9 +45,9 @@ struct tar {
 	size_t piece_len;
 	bool source_end;
 	bool archive_end;
-	uint64_t data_left;    /* of the entry, in the archive */
-	size_t padding_left;   /* after the data */
-	uint64_t number;       /* of the entry, from 1 */
+	uint64_t data_left;  /* of the entry, in the archive */
+	size_t padding_left; /* after the data */
+	uint64_t number;     /* of the entry, from 1 */
 	struct tar_entry entry;
 	size_t extent_capacity; /* of entry.extents */
 	struct tar_overrides overrides;
@@ -104,8 +104,8 @@ void tar_close(struct tar *tar)
 
 static int invalid(const struct tar *tar, struct error **err, const char *what)
 {
-	return error_set(err, ERR_INVALID, "archive entry %llu: %s", (unsigned long long)tar->number,
-		what);
+	return error_set(
+		err, ERR_INVALID, "archive entry %llu: %s", (unsigned long long)tar->number, what);
 }
 
 static int fill(struct tar *tar, struct error **err)
@@ -247,11 +247,12 @@ static int parse_number(const char *field, size_t len, int64_t *ret)
 	return 0;
 }
 
-static int field_number(const struct tar *tar, const char *field, size_t len, int64_t min, int64_t max,
-	const char *name, int64_t *ret, struct error **err)
+static int field_number(const struct tar *tar, const char *field, size_t len, int64_t min,
+	int64_t max, const char *name, int64_t *ret, struct error **err)
 {
 	if (parse_number(field, len, ret) < 0 || *ret < min || *ret > max)
-		return error_set(err, ERR_INVALID, "archive entry %llu: the header's %s is malformed",
+		return error_set(err, ERR_INVALID,
+			"archive entry %llu: the header's %s is malformed",
 			(unsigned long long)tar->number, name);
 	return 0;
 }
@@ -269,7 +270,7 @@ static bool checksum_matches(const unsigned char *block)
 		with_sign += (signed char)c;
 	}
 	return parse_number((const char *)block + begin, 8, &said) == 0 &&
-		(said == plain || said == with_sign);
+	       (said == plain || said == with_sign);
 }
 
 static bool is_zero_block(const unsigned char *block)
@@ -337,8 +338,8 @@ static int parse_time(const char *s, struct timespec *ret)
 	return 0;
 }
 
-static int overrides_add_xattr(struct tar *tar, const char *name, const char *value, size_t len,
-	struct error **err)
+static int overrides_add_xattr(
+	struct tar *tar, const char *name, const char *value, size_t len, struct error **err)
 {
 	struct tar_overrides *overrides = &tar->overrides;
 	struct tar_xattr *xattr = NULL;
@@ -370,7 +371,8 @@ static int overrides_add_extent(struct tar *tar, bool is_offset, uint64_t value,
 		if (overrides->extent_count >= TAR_EXTENTS_MAX)
 			return invalid(tar, err, "the sparse map is too long");
 		array_grow(overrides->extents, overrides->extent_count, overrides->extent_capacity);
-		overrides->extents[overrides->extent_count++] = (struct tar_extent){.offset = value};
+		overrides->extents[overrides->extent_count++] =
+			(struct tar_extent){.offset = value};
 	} else {
 		if (!overrides->extent_count)
 			return invalid(tar, err, "the sparse map is malformed");
@@ -401,9 +403,9 @@ static int pax_record(
 	/* An empty value takes an override back. */
 	if (strcmp(key, "path") == 0 || strcmp(key, "linkpath") == 0 ||
 		strcmp(key, "GNU.sparse.name") == 0) {
-		char **p = key[0] == 'p' ? &overrides->path
-			: key[0] == 'l'	 ? &overrides->link
-					 : &overrides->sparse_name;
+		char **p = key[0] == 'p'   ? &overrides->path
+			   : key[0] == 'l' ? &overrides->link
+					   : &overrides->sparse_name;
 
 		if (len > TAR_PATH_MAX)
 			return invalid(tar, err, "the path is too long");
@@ -412,7 +414,8 @@ static int pax_record(
 	}
 	if (strcmp(key, "mtime") == 0) {
 		overrides->has_mtime = len > 0;
-		return len && parse_time(value, &overrides->mtime) < 0 ? invalid(tar, err, unsafe) : 0;
+		return len && parse_time(value, &overrides->mtime) < 0 ? invalid(tar, err, unsafe)
+								       : 0;
 	}
 	if (strcmp(key, "GNU.sparse.map") == 0) {
 		overrides->has_sparse = true;
@@ -583,8 +586,7 @@ static int entry_add_extent(struct tar *tar, uint64_t offset, uint64_t length, s
 	return 0;
 }
 
-static int gnu_sparse_pairs(
-	struct tar *tar, const char *pairs, size_t count, struct error **err)
+static int gnu_sparse_pairs(struct tar *tar, const char *pairs, size_t count, struct error **err)
 {
 	for (size_t i = 0; i < count; i++) {
 		const char *pair = pairs + i * 24;

@@ -9,19 +9,20 @@
 #include "util/error.h"
 
 /*
- * Reading tar archives from outside: ustar, pax (POSIX.1-2001) and GNU extensions incl. sparse files,
- * as image-spec layer.md allows. Everything is bounded; paths are given as they are and are hostile.
+ * Reading tar archives from outside: ustar, pax (POSIX.1-2001) and GNU extensions incl. sparse
+ * files, as image-spec layer.md allows. Everything is bounded; paths are given as they are and are
+ * hostile.
  *
- * Where readers differ this one does as Go's archive/tar, which all other engines use: types that have
- * no content have none whatever their size says, global pax headers are ignored, and the archive ends
- * at two zero blocks or at the end of the stream.
+ * Where readers differ this one does as Go's archive/tar, which all other engines use: types that
+ * have no content have none whatever their size says, global pax headers are ignored, and the
+ * archive ends at two zero blocks or at the end of the stream.
  */
 
-#define TAR_BLOCK_SIZE	 512
+#define TAR_BLOCK_SIZE   512
 #define TAR_EXTENDED_MAX (1u << 20) /* bytes of pax headers and long names before one entry */
-#define TAR_PATH_MAX	 (64u << 10)
-#define TAR_XATTR_MAX	 (64u << 10) /* bytes of a value: the kernel's XATTR_SIZE_MAX */
-#define TAR_EXTENTS_MAX	 (1u << 20)
+#define TAR_PATH_MAX     (64u << 10)
+#define TAR_XATTR_MAX    (64u << 10) /* bytes of a value: the kernel's XATTR_SIZE_MAX */
+#define TAR_EXTENTS_MAX  (1u << 20)
 
 enum tar_type {
 	TAR_REGULAR,
@@ -45,8 +46,8 @@ struct tar_extent {
 
 struct tar_entry {
 	enum tar_type type;
-	char *path; /* not empty, no NUL inside; anything else is possible */
-	char *link; /* hard and symbolic links; else NULL */
+	char *path;  /* not empty, no NUL inside; anything else is possible */
+	char *link;  /* hard and symbolic links; else NULL */
 	mode_t mode; /* permission bits only, 07777 */
 	uint32_t uid, gid;
 	uint64_t size_bytes; /* of the file, holes included; 0 for all but regular files */
@@ -54,15 +55,15 @@ struct tar_entry {
 	uint32_t device_major, device_minor;
 	struct tar_xattr *xattrs;
 	size_t xattr_count;
-	/* A sparse file: where the data that tar_data() gives belong, ascending; all of it lies below
-	 * size_bytes. Else the data is the file. */
+	/* A sparse file: where the data that tar_data() gives belong, ascending; all of it lies
+	 * below size_bytes. Else the data is the file. */
 	bool is_sparse;
 	struct tar_extent *extents;
 	size_t extent_count;
 };
 
-/* Gives the next piece of the archive, borrowed until the next call; all but the last are a multiple of
- * TAR_BLOCK_SIZE long; length 0 at the end. */
+/* Gives the next piece of the archive, borrowed until the next call; all but the last are a
+ * multiple of TAR_BLOCK_SIZE long; length 0 at the end. */
 struct tar_source {
 	int (*read)(void *ctx, const void **ret_data, size_t *ret_len, struct error **err);
 	void *ctx;

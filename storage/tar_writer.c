@@ -22,7 +22,7 @@ static const struct field name_field = {0, 100}, mode_field = {100, 8}, uid_fiel
 			  magic_field = {257, 8}, major_field = {329, 8}, minor_field = {337, 8};
 #define TYPE_OFFSET 156
 
-#define OCTAL_7	 UINT64_C(07777777)	/* most that fits an 8-byte field */
+#define OCTAL_7  UINT64_C(07777777)     /* most that fits an 8-byte field */
 #define OCTAL_11 UINT64_C(077777777777) /* a 12-byte field */
 
 static const char type_letters[] = {
@@ -120,7 +120,10 @@ static int put_header(struct tar_writer *writer, char type, const char *path, co
 	put_octal(block, mtime_field, entry->mtime.tv_sec > 0 ? (uint64_t)entry->mtime.tv_sec : 0);
 	block[TYPE_OFFSET] = type;
 	put_text(block, link_field, link ? link : "");
-	memcpy(block + magic_field.offset, "ustar\0" "00", 8);
+	memcpy(block + magic_field.offset,
+		"ustar\0"
+		"00",
+		8);
 	put_octal(block, major_field, entry->device_major);
 	put_octal(block, minor_field, entry->device_minor);
 	memset(block + checksum_field.offset, ' ', checksum_field.size);
@@ -175,16 +178,15 @@ static int put_pax(struct tar_writer *writer, const struct tar_entry *entry, str
 	if (!pax.len)
 		return 0;
 	if (pax.len > TAR_EXTENDED_MAX || strlen(entry->path) > TAR_PATH_MAX)
-		return error_set(err, ERR_INVALID, "'%.200s...': the path is too long for an archive",
-			entry->path);
+		return error_set(err, ERR_INVALID,
+			"'%.200s...': the path is too long for an archive", entry->path);
 	if (put_header(writer, 'x', "PaxHeaders/entry", NULL, &plain, pax.len, err) < 0 ||
 		put(writer, pax.data, pax.len, err) < 0)
 		return -1;
 	return pad(writer, pax.len, err);
 }
 
-int tar_writer_entry(
-	struct tar_writer *writer, const struct tar_entry *entry, struct error **err)
+int tar_writer_entry(struct tar_writer *writer, const struct tar_entry *entry, struct error **err)
 {
 	uint64_t size = entry->type == TAR_REGULAR ? entry->size_bytes : 0;
 

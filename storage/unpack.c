@@ -15,28 +15,28 @@
 #include "util/str.h"
 #include "util/strbuf.h"
 
-#define WHITEOUT_PREFIX	     ".wh."
-#define WHITEOUT_OPAQUE	     ".wh..wh..opq"
+#define WHITEOUT_PREFIX      ".wh."
+#define WHITEOUT_OPAQUE      ".wh..wh..opq"
 #define WHITEOUT_META_PREFIX ".wh..wh."
-#define OPAQUE_XATTR	     "user.overlay.opaque"
+#define OPAQUE_XATTR         "user.overlay.opaque"
 
 /*
- * The directories from the root to where entries are being made, open. Archives go depth first, so the
- * next entry's parent is nearly always here or one step away. A directory's time is set when it leaves:
- * every entry made in it would change it again.
+ * The directories from the root to where entries are being made, open. Archives go depth first, so
+ * the next entry's parent is nearly always here or one step away. A directory's time is set when it
+ * leaves: every entry made in it would change it again.
  */
 struct level {
 	int fd;
-	char *name; /* component; NULL for the root */
+	char *name;     /* component; NULL for the root */
 	bool is_setgid; /* what is made in it inherits the group */
-	bool is_dirty; /* mtime must be put back */
+	bool is_dirty;  /* mtime must be put back */
 	struct timespec mtime;
 };
 
 struct unpack {
 	const struct unpack_options *opts;
 	struct level *levels; /* [0] is the root; its fd is borrowed */
-	size_t depth;	      /* levels in use, at least 1 */
+	size_t depth;         /* levels in use, at least 1 */
 	size_t capacity;
 	struct strbuf implied; /* not yet written to implied_fd */
 	uint64_t implied_bytes;
@@ -50,8 +50,8 @@ static int fail_errno(const struct unpack *unpack, const char *what, struct erro
 
 	/* The archive asks for what no file system gives. */
 	if (errnum == ENAMETOOLONG || errnum == ELOOP || errnum == ENOTDIR)
-		return error_set(err, ERR_INVALID, "archive entry '%.200s': %s: %s", unpack->path, what,
-			strerror(errnum));
+		return error_set(err, ERR_INVALID, "archive entry '%.200s': %s: %s", unpack->path,
+			what, strerror(errnum));
 	return error_errno(err, errnum, "archive entry '%.200s': %s", unpack->path, what);
 }
 
@@ -83,7 +83,8 @@ static struct level *level_top(struct unpack *unpack)
 }
 
 /* FD is owned by the level afterwards. */
-static struct level *level_enter_take(struct unpack *unpack, int fd, const char *name, const struct stat *st)
+static struct level *level_enter_take(
+	struct unpack *unpack, int fd, const char *name, const struct stat *st)
 {
 	struct level *level;
 
@@ -110,7 +111,8 @@ static int set_opaque(const struct unpack *unpack, int fd, struct error **err)
 	if (errno == EOPNOTSUPP) {
 		/* fuse-overlayfs and our own copy know this form, and native overlay cannot be had
 		 * on such a file system. */
-		int mark = openat(fd, WHITEOUT_OPAQUE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0);
+		int mark =
+			openat(fd, WHITEOUT_OPAQUE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0);
 
 		if (mark >= 0) {
 			(void)close(mark); /* empty */
@@ -130,8 +132,8 @@ static int implied_flush(struct unpack *unpack, struct error **err)
 }
 
 /*
- * Note NAME below the levels in the list of implied directories: SIGN '+' for one that was made because
- * something lies in it, '-' when an entry of its own comes after all.
+ * Note NAME below the levels in the list of implied directories: SIGN '+' for one that was made
+ * because something lies in it, '-' when an entry of its own comes after all.
  */
 static int implied_note(struct unpack *unpack, char sign, const char *name, struct error **err)
 {
@@ -145,14 +147,14 @@ static int implied_note(struct unpack *unpack, char sign, const char *name, stru
 	strbuf_add(&unpack->implied, name, strlen(name) + 1);
 	unpack->implied_bytes += unpack->implied.len - before;
 	if (unpack->implied_bytes > UNPACK_IMPLIED_MAX)
-		return error_set(err, ERR_INVALID,
-			"the archive leaves out too many parent directories");
+		return error_set(
+			err, ERR_INVALID, "the archive leaves out too many parent directories");
 	unpack->counts.implied_directories += sign == '+';
 	return unpack->implied.len > 65536 ? implied_flush(unpack, err) : 0;
 }
 
-/* NAME is no directory: what then? A link in the archive is followed inside the root; a whiteout of the
- * same layer gives way to an opaque directory. Returns a directory's descriptor. */
+/* NAME is no directory: what then? A link in the archive is followed inside the root; a whiteout of
+ * the same layer gives way to an opaque directory. Returns a directory's descriptor. */
 static int descend_special(struct unpack *unpack, const char *name, struct error **err)
 {
 	int parent_fd = level_top(unpack)->fd;
@@ -169,8 +171,8 @@ static int descend_special(struct unpack *unpack, const char *name, struct error
 		strbuf_addstr(&prefix, name);
 		fd = open_in_root(unpack->levels[0].fd, prefix.data, O_RDONLY | O_DIRECTORY, 0);
 		if (fd < 0)
-			return refuse(unpack, "lies below a symbolic link that leads to no directory",
-				err);
+			return refuse(unpack,
+				"lies below a symbolic link that leads to no directory", err);
 		return steal_fd(&fd);
 	}
 	if (!is_whiteout(&st))
@@ -261,8 +263,10 @@ static int leave_to(struct unpack *unpack, size_t depth, struct error **err)
 	return 0;
 }
 
-/* Make the levels the parents of PATH (clean, not empty; cut apart here), and give its last component. */
-static int enter_parent(struct unpack *unpack, char *path, const char **ret_name, struct error **err)
+/* Make the levels the parents of PATH (clean, not empty; cut apart here), and give its last
+ * component. */
+static int enter_parent(
+	struct unpack *unpack, char *path, const char **ret_name, struct error **err)
 {
 	bool matching = true;
 	size_t keep = 1;
@@ -303,9 +307,9 @@ static bool xattr_is_wanted(const char *name)
 	return (str_starts_with(name, "user.") && !str_starts_with(name, "user.overlay.") &&
 		       !str_starts_with(name, "user.containers.") &&
 		       !str_starts_with(name, "user.fuseoverlayfs.")) ||
-		strcmp(name, "security.capability") == 0 ||
-		strcmp(name, "system.posix_acl_access") == 0 ||
-		strcmp(name, "system.posix_acl_default") == 0;
+	       strcmp(name, "security.capability") == 0 ||
+	       strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
 }
 
 /* FD -1: something that has no descriptor; then none can be set. */
@@ -336,7 +340,8 @@ static int fail_owner(
 {
 	if (errno == EINVAL)
 		return error_set(err, ERR_INVALID,
-			"archive entry '%.200s' belongs to %u:%u, which the user namespace does not "
+			"archive entry '%.200s' belongs to %u:%u, which the user namespace does "
+			"not "
 			"have; give the user more ids in /etc/subuid and /etc/subgid",
 			unpack->path, entry->uid, entry->gid);
 	return fail_errno(unpack, "set the owner", err);
@@ -391,8 +396,8 @@ static int write_at(int fd, const unsigned char *data, size_t len, uint64_t offs
 	return 0;
 }
 
-static int write_sparse(struct unpack *unpack, struct tar *tar, const struct tar_entry *entry, int fd,
-	struct error **err)
+static int write_sparse(struct unpack *unpack, struct tar *tar, const struct tar_entry *entry,
+	int fd, struct error **err)
 {
 	const unsigned char *data = NULL;
 	size_t len = 0;
@@ -442,8 +447,7 @@ static int unpack_regular(struct unpack *unpack, struct tar *tar, const struct t
 	if ((entry->is_sparse ? write_sparse(unpack, tar, entry, fd, err)
 			      : write_data(unpack, tar, fd, err)) < 0)
 		return -1;
-	if (needs_owner(entry, parent) &&
-		set_owner(unpack, fd, "", AT_EMPTY_PATH, entry, err) < 0)
+	if (needs_owner(entry, parent) && set_owner(unpack, fd, "", AT_EMPTY_PATH, entry, err) < 0)
 		return -1;
 	/* After the owner, whose change takes set-id bits and capabilities away. */
 	if ((entry->mode & 07000) && fchmod(fd, entry->mode) < 0)
@@ -496,7 +500,7 @@ static int unpack_directory(
 			if (mkdirat(parent->fd, name, (entry->mode & 0777) | 0700) < 0)
 				return fail_errno(unpack, "create the directory", err);
 		} else if (unpack->counts.implied_directories &&
-			implied_note(unpack, '-', name, err) < 0) {
+			   implied_note(unpack, '-', name, err) < 0) {
 			return -1;
 		}
 	}
@@ -549,12 +553,11 @@ static int unpack_symlink(
 static int unpack_node(
 	struct unpack *unpack, const struct tar_entry *entry, const char *name, struct error **err)
 {
-	mode_t type = entry->type == TAR_FIFO		      ? S_IFIFO
-		: entry->type == TAR_CHARACTER_DEVICE ? S_IFCHR
-						      : S_IFBLK;
-	dev_t device = entry->type == TAR_FIFO
-		? 0
-		: makedev(entry->device_major, entry->device_minor);
+	mode_t type = entry->type == TAR_FIFO               ? S_IFIFO
+		      : entry->type == TAR_CHARACTER_DEVICE ? S_IFCHR
+							    : S_IFBLK;
+	dev_t device =
+		entry->type == TAR_FIFO ? 0 : makedev(entry->device_major, entry->device_minor);
 	int parent_fd = level_top(unpack)->fd;
 
 	/* Overlay would take it as a whiteout. */
@@ -647,15 +650,15 @@ static int unpack_whiteout(struct unpack *unpack, const char *name, struct error
 	}
 	if (errno != EEXIST)
 		return fail_errno(unpack, "create the whiteout", err);
-	/* What is here already comes from the same layer and stays; a directory must not let the lower
-	 * one of its name through. */
+	/* What is here already comes from the same layer and stays; a directory must not let the
+	 * lower one of its name through. */
 	fd = openat(parent->fd, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		const struct timespec times[2] = {st.st_mtim, st.st_mtim};
 		int result = set_opaque(unpack, fd, err);
 
 		(void)futimens(fd, times); /* only the fall-back form changed it */
-		(void)close(fd);	   /* a directory */
+		(void)close(fd);           /* a directory */
 		return result;
 	}
 	close_keep_errno(fd);

@@ -63,7 +63,8 @@ int unpacker_start(struct store *store, const struct layer_writer *writer,
 		    &(struct spawn_options){.argv = argv, .fds = fds, .fd_count = fd_count}, &pid,
 		    err) < 0)
 		return error_wrap(err, "start the unpacker");
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* our child: not reaped, the pid is its own */
+	pidfd = (int)syscall(
+		SYS_pidfd_open, pid, 0); /* our child: not reaped, the pid is its own */
 	if (pidfd < 0) {
 		cleanup_error struct error *ignored = NULL;
 
@@ -87,7 +88,8 @@ static void unpacker_clear(struct unpacker *unpacker)
 static int result_to_error(const struct unpack_result *result, struct error **err)
 {
 	error_set(err,
-		result->error_kind < ERR_KIND_COUNT ? (enum error_kind)result->error_kind : ERR_SYSTEM,
+		result->error_kind < ERR_KIND_COUNT ? (enum error_kind)result->error_kind
+						    : ERR_SYSTEM,
 		"%s", result->text);
 	(*err)->errnum = result->errnum;
 	return -1;
@@ -107,8 +109,9 @@ int unpacker_finish(struct unpacker *unpacker, struct unpack_result *ret, struct
 	unpacker_clear(unpacker);
 	if (len != (ssize_t)sizeof(result) || result.magic != UNPACK_RESULT_MAGIC) {
 		if (status >= 0 && WIFSIGNALED(status))
-			return error_set(err, ERR_SYSTEM, "the unpacker was ended by signal %d (%s)",
-				WTERMSIG(status), strsignal(WTERMSIG(status)));
+			return error_set(err, ERR_SYSTEM,
+				"the unpacker was ended by signal %d (%s)", WTERMSIG(status),
+				strsignal(WTERMSIG(status)));
 		return error_set(err, ERR_SYSTEM,
 			"the unpacker ended without a result; is another version of pod-transfer "
 			"installed?");

@@ -11,13 +11,13 @@
 /* pod's side of the unpacker processes (unpack_protocol.h). */
 
 struct unpacker_options {
-	int userns_fd;		   /* to work in; -1: none (real privileges) */
-	int source_fd;		   /* the blob: growing file or pipe; borrowed */
-	int notify_fd;		   /* read end of the counter pipe; -1: the source is complete. Borrowed */
-	const char *digest;	   /* expected of the source; NULL: not known */
-	const char *diff_id;	   /* expected; NULL: compute */
-	uint64_t tar_limit_bytes;  /* 0: the default, 1 TiB */
-	unsigned int flags;	   /* enum unpack_flags */
+	int userns_fd;      /* to work in; -1: none (real privileges) */
+	int source_fd;      /* the blob: growing file or pipe; borrowed */
+	int notify_fd;      /* read end of the counter pipe; -1: the source is complete. Borrowed */
+	const char *digest; /* expected of the source; NULL: not known */
+	const char *diff_id;      /* expected; NULL: compute */
+	uint64_t tar_limit_bytes; /* 0: the default, 1 TiB */
+	unsigned int flags;       /* enum unpack_flags */
 };
 
 struct unpacker {
@@ -35,8 +35,8 @@ int unpacker_start(struct store *store, const struct layer_writer *writer,
 
 /**
  * unpacker_finish() - wait for the process and take its result; UNPACKER is empty afterwards
- * @err: the process's own (ERR_DIGEST, ERR_INVALID: hostile or damaged archive, ERR_SYSTEM: disk full),
- *	 ERR_SYSTEM when it was killed
+ * @err: the process's own (ERR_DIGEST, ERR_INVALID: hostile or damaged archive, ERR_SYSTEM: disk
+ *full), ERR_SYSTEM when it was killed
  */
 int unpacker_finish(struct unpacker *unpacker, struct unpack_result *ret, struct error **err);
 

@@ -25,13 +25,14 @@
  *
  *   source → SHA-256 → inflate → SHA-256 → tar → files below diff/
  *
- * each step pulling from the one before, so that there is one buffer per step and no copy but inflate's.
+ * each step pulling from the one before, so that there is one buffer per step and no copy but
+ * inflate's.
  */
 
 #define READ_SIZE (256u << 10)
 
 /* More than this many times the compressed size, beyond a first gigabyte, no layer of use has. */
-#define RATIO_MAX	 20000u
+#define RATIO_MAX        20000u
 #define RATIO_FREE_BYTES (1ull << 30)
 
 struct pipeline {
@@ -50,8 +51,8 @@ struct pipeline {
 /* Wait until more of the source may be read. */
 static int wait_valid(struct pipeline *pipeline, struct error **err)
 {
-	struct pollfd fds[2] = {{.fd = UNPACK_NOTIFY_FD, .events = POLLIN},
-		{.fd = UNPACK_CONTROL_FD, .events = 0}};
+	struct pollfd fds[2] = {
+		{.fd = UNPACK_NOTIFY_FD, .events = POLLIN}, {.fd = UNPACK_CONTROL_FD, .events = 0}};
 	uint64_t counters[64];
 	ssize_t n;
 
@@ -98,8 +99,8 @@ static ssize_t read_some(const struct pipeline *pipeline, void *buf, size_t len)
 
 	do
 		n = pipeline->is_regular
-			? pread(UNPACK_SOURCE_FD, buf, len, (off_t)pipeline->offset)
-			: read(UNPACK_SOURCE_FD, buf, len);
+			    ? pread(UNPACK_SOURCE_FD, buf, len, (off_t)pipeline->offset)
+			    : read(UNPACK_SOURCE_FD, buf, len);
 	while (n < 0 && errno == EINTR);
 	return n;
 }
@@ -107,7 +108,8 @@ static ssize_t read_some(const struct pipeline *pipeline, void *buf, size_t len)
 static int source_read(void *ctx, const void **ret_data, size_t *ret_len, struct error **err)
 {
 	struct pipeline *pipeline = ctx;
-	/* A pipe gives little at a time; and the first piece must be long enough to tell the format. */
+	/* A pipe gives little at a time; and the first piece must be long enough to tell the
+	 * format. */
 	size_t enough = pipeline->is_regular ? 4 : READ_SIZE, have = 0;
 
 	while (have < enough) {
@@ -176,17 +178,19 @@ static int hash_end(EVP_MD_CTX *hash, char out[72], struct error **err)
 	return 0;
 }
 
-static int check_digest(const char *what, const char *expected, const char *found, struct error **err)
+static int check_digest(
+	const char *what, const char *expected, const char *found, struct error **err)
 {
 	if (str_equal(expected, "-") || str_equal(expected, found))
 		return 0;
-	return error_set(err, ERR_DIGEST, "the %s is %s, not the expected %s", what, found, expected);
+	return error_set(
+		err, ERR_DIGEST, "the %s is %s, not the expected %s", what, found, expected);
 }
 
-/* The compressed digest decides first, also where inflating it went wrong: bytes damaged on the way are
- * another fault than a bad image. */
-static int finish_source(struct pipeline *pipeline, const char *digest, struct unpack_result *result,
-	struct error **err)
+/* The compressed digest decides first, also where inflating it went wrong: bytes damaged on the way
+ * are another fault than a bad image. */
+static int finish_source(struct pipeline *pipeline, const char *digest,
+	struct unpack_result *result, struct error **err)
 {
 	const void *data;
 	size_t len;
@@ -269,8 +273,8 @@ int transfer_unpack(int argc, char **argv)
 	struct unpack_result result = {.magic = UNPACK_RESULT_MAGIC};
 	struct error *err = NULL;
 
-	/* No process of a container that shares the user namespace may attach; and without pod there is
-	 * nothing to unpack for. */
+	/* No process of a container that shares the user namespace may attach; and without pod
+	 * there is nothing to unpack for. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (unpack_run(argc, argv, &result, &err) < 0) {
