@@ -12,6 +12,7 @@ static const struct {
 	int (*main)(int argc, char **argv);
 } roles[] = {
 	{"archive", transfer_archive},
+	{"fetch", transfer_fetch},
 	{"unpack", transfer_unpack},
 };
 

@@ -8,5 +8,8 @@
 /** transfer_archive() - archives from outside, see src/image/archive.h. */
 int transfer_archive(int argc, char **argv);
 
+/** transfer_fetch() - the network side of a pull or login, see registry/fetch_protocol.h. */
+int transfer_fetch(int argc, char **argv);
+
 /** transfer_unpack() - one layer, see storage/unpack_protocol.h. */
 int transfer_unpack(int argc, char **argv);
