@@ -81,6 +81,54 @@ static size_t display_width(const char *s, size_t len)
 	return width;
 }
 
+/* Every line with the same number of cells, which is the rule: one width per column, and no memory
+ * but the output. False: they differ, nothing was done. */
+static bool align_uniform(const char *text, const char *end, struct strbuf *out)
+{
+	size_t widths[COLUMNS_MAX], columns = 0, column = 0, width = 0;
+	const char *cell = text;
+
+	if (text == end || end[-1] != '\n')
+		return false;
+	for (const char *p = text; *p != '\n'; p++)
+		columns += *p == '\t';
+	if (!columns || columns > COLUMNS_MAX)
+		return false;
+	for (size_t i = 0; i < columns; i++)
+		widths[i] = MIN_WIDTH;
+	for (const char *p = text; p < end; p++) {
+		if (*p == '\t') {
+			if (column == columns)
+				return false;
+			widths[column] = MAX(widths[column], width + CELL_PADDING);
+			column++;
+			width = 0;
+		} else if (*p == '\n') {
+			if (column != columns)
+				return false;
+			column = 0;
+			width = 0;
+		} else {
+			width += (*p & 0xc0) != 0x80;
+		}
+	}
+	for (const char *p = text; p < end; p++) {
+		if (*p == '\t') {
+			strbuf_add(out, cell, (size_t)(p - cell));
+			strbuf_pad(out, ' ', widths[column++] - width);
+		} else if (*p == '\n') {
+			strbuf_add(out, cell, (size_t)(p + 1 - cell));
+			column = 0;
+		} else {
+			width += (*p & 0xc0) != 0x80;
+			continue;
+		}
+		width = 0;
+		cell = p + 1;
+	}
+	return true;
+}
+
 void table_align(const char *text, size_t len, struct strbuf *out)
 {
 	const char *p = text, *end = text + len;
@@ -89,6 +137,8 @@ void table_align(const char *text, size_t len, struct strbuf *out)
 	cleanup_free struct cell *cells = NULL;
 	cleanup_free struct line *lines = NULL;
 
+	if (align_uniform(text, end, out))
+		return;
 	for (const char *s = text; s < end; s++) {
 		cell_count += *s == '\t' || *s == '\n';
 		line_count += *s == '\n';
