@@ -417,7 +417,7 @@ static void finish(struct http *http, struct http_exchange *exchange, CURLcode c
 		snprintf(response->detail, sizeof(response->detail), "%s",
 			errnum == ECONNREFUSED ? "connection refused" : strerror((int)errnum));
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
-		snprintf(response->detail, sizeof(response->detail), "no such host: %s",
+		snprintf(response->detail, sizeof(response->detail), "no such host: %.200s",
 			exchange->error);
 	else if (code != CURLE_OK)
 		snprintf(response->detail, sizeof(response->detail), "%s",
