@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "container/copy.h"
@@ -14,6 +15,7 @@
 #include "monitor/client.h"
 #include "rootless/userns.h"
 #include "runtime/process_user.h"
+#include "runtime/rootfs.h"
 #include "runtime/spec.h"
 #include "storage/overlay.h"
 #include "storage/volume.h"
@@ -32,6 +34,7 @@ struct copy_files {
 	struct container_mount *mounts; /* volumes and binds of a stopped container */
 	int *mount_fds;
 	size_t mount_count;
+	char *place; /* a directory to mount its root on, in the child's mount namespace */
 };
 
 static void copy_files_clear(struct copy_files *files)
@@ -46,6 +49,7 @@ static void copy_files_clear(struct copy_files *files)
 	}
 	free(files->mounts);
 	free(files->mount_fds);
+	free(files->place);
 	close_keep_errno(files->lock_fd);
 }
 #define COPY_FILES_INIT ((struct copy_files){.userns_fd = -1, .mount_ns_fd = -1, .lock_fd = -1})
@@ -91,6 +95,12 @@ static int prepare_mounts(struct store *store, struct copy_files *files, struct 
 		if (fd < 0)
 			return *err ? -1 : error_errno(err, errno, "open mount source '%s'", mount->source);
 		files->mount_fds[files->mount_count - 1] = fd;
+		if (mount->kind == CONTAINER_MOUNT_VOLUME) {
+			char *path = volume_path(store, mount->source);
+
+			free(mount->source);
+			mount->source = path;
+		}
 	}
 	return 0;
 }
@@ -103,6 +113,7 @@ static int prepare_stopped(struct store *store, struct copy_files *files, struct
 	files->lock_fd = container_lock(files->container, true, err);
 	if (files->lock_fd < 0)
 		return -1;
+	files->place = xasprintf("%s/containers/%s", store->data_path, config->id);
 	if (store->rootless) {
 		files->userns_fd = userns_get(store->runtime_fd, err);
 		if (files->userns_fd < 0)
@@ -132,18 +143,31 @@ static int prepare(struct store *store, struct container *container, struct copy
 
 /* -------- in a child, as root of the user namespace -------- */
 
-/* Attach what MOUNT_FD is on top of DESTINATION below ROOT_FD, as far as that exists. */
-static int attach(int root_fd, const char *destination, int source_fd, struct error **err)
+/* Attach MOUNT's source on top of its destination below ROOT_FD. Only what a mount namespace holds
+ * itself can be cloned in it, so the source is opened again by its path: it must be what SOURCE_FD, which
+ * the caller could open with its own rights, is. */
+static int attach(
+	int root_fd, const struct container_mount *mount, int source_fd, struct error **err)
 {
+	const char *destination = mount->destination;
 	cleanup_close int tree_fd = -1, target_fd = -1;
+	struct stat st, again;
 
-	target_fd = open_in_root(root_fd, destination, O_PATH, 0);
+	if (fstat(source_fd, &st) < 0)
+		return error_errno(err, errno, "stat '%s'", mount->source);
+	target_fd = S_ISDIR(st.st_mode) ? rootfs_ensure_dir(root_fd, destination, 0755, err)
+					: rootfs_ensure_file(root_fd, destination, 0644, err);
 	if (target_fd < 0)
-		return errno == ENOENT ? 0 : error_errno(err, errno, "open '%s'", destination);
-	tree_fd = open_tree(source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-		AT_RECURSIVE);
-	if (tree_fd < 0 || move_mount(tree_fd, "", target_fd, "",
-				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -1;
+	tree_fd = open_tree(AT_FDCWD, mount->source,
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree_fd < 0 || fstat(tree_fd, &again) < 0)
+		return error_errno(err, errno, "open mount source '%s'", mount->source);
+	if (again.st_dev != st.st_dev || again.st_ino != st.st_ino)
+		return error_set(err, ERR_CONFLICT, "mount source '%s' is being exchanged",
+			mount->source);
+	if (move_mount(tree_fd, "", target_fd, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return error_errno(err, errno, "mount on '%s'", destination);
 	return 0;
 }
@@ -151,7 +175,7 @@ static int attach(int root_fd, const char *destination, int source_fd, struct er
 /* Mount a stopped container's root and volumes; this mount namespace dies with us. */
 static int mount_stopped(struct copy_files *files, struct error **err)
 {
-	cleanup_close int root_fd = -1, attached_fd = -1;
+	cleanup_close int root_fd = -1;
 
 	root_fd = files->has_overlay
 		? overlay_mount(&files->overlay, err)
@@ -165,11 +189,11 @@ static int mount_stopped(struct copy_files *files, struct error **err)
 		return steal_fd(&root_fd);
 	/* Nothing can be mounted on a detached mount before Linux 6.15: it gets a place. One that
 	 * overlay_mount() had to attach has one already (EINVAL). */
-	if (move_mount(root_fd, "", files->container->dir_fd, "",
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 && errno != EINVAL)
+	if (move_mount(root_fd, "", AT_FDCWD, files->place, MOVE_MOUNT_F_EMPTY_PATH) < 0 &&
+		errno != EINVAL)
 		return error_errno(err, errno, "mount the root file system");
 	for (size_t i = 0; i < files->mount_count; i++)
-		if (attach(root_fd, files->mounts[i].destination, files->mount_fds[i], err) < 0)
+		if (attach(root_fd, &files->mounts[i], files->mount_fds[i], err) < 0)
 			return -1;
 	return steal_fd(&root_fd);
 }
