@@ -22,6 +22,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/proc.h"
+#include "util/str.h"
 
 /* Everything after the record's creation and the start: signals, waiting, stopping, removing. */
 
@@ -269,6 +270,21 @@ static int delete_tree(struct store *store, const char *name, struct error **err
 	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
 }
 
+/* What a killed monitor leaves in the runtime directory. */
+static void remove_sockets(struct store *store, const char *id)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->runtime_fd, ".");
+	cleanup_free char *control = xasprintf("%s.sock", id);
+	cleanup_free char *suffix = xasprintf(".%.12s", id);
+	struct dirent *entry;
+
+	(void)unlinkat(store->runtime_fd, control, 0); /* mostly not there */
+	while (dir && (entry = dir_next(dir)))
+		if (str_starts_with(entry->d_name, "userns-") &&
+			str_ends_with(entry->d_name, suffix))
+			(void)unlinkat(store->runtime_fd, entry->d_name, 0); /* likewise */
+}
+
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err)
 {
@@ -304,6 +320,8 @@ int container_remove(struct store *store, struct container *container,
 		return error_errno(err, errno, "remove container '%s'", config->name);
 	}
 	names_release(store, config->name, config->id);
+	if (container->status.started_ns)
+		remove_sockets(store, config->id);
 	if (delete_tree(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
 	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
