@@ -9,6 +9,7 @@ extern const struct command command_image_prune;
 extern const struct command command_images;
 extern const struct command command_import;
 extern const struct command command_load;
+extern const struct command command_pull;
 extern const struct command command_rmi;
 extern const struct command command_save;
 extern const struct command command_tag;
@@ -76,7 +77,7 @@ static const struct command_entry image_commands[] = {
 	{"ls", &command_images},
 	{"mount"},
 	{"prune", &command_image_prune},
-	{"pull"},
+	{"pull", &command_pull},
 	{"push", .instead = "write an archive with 'pod save' and push that"},
 	{"rm", &command_rmi},
 	{"save", &command_save},
@@ -188,7 +189,7 @@ static const struct command_entry root_commands[] = {
 	{"pod", .instead = "share namespaces with --network, --pid and --ipc container:NAME"},
 	{"port", &command_port},
 	{"ps", &command_ps},
-	{"pull"},
+	{"pull", &command_pull},
 	{"push", .instead = "write an archive with 'pod save' and push that"},
 	{"rename", &command_rename},
 	{"restart", &command_restart},
