@@ -6,6 +6,7 @@
  * that names them is in cmd/commands.c. */
 
 extern const struct command command_attach;
+extern const struct command command_complete;
 extern const struct command command_container_exists;
 extern const struct command command_container_inspect;
 extern const struct command command_container_prune;
@@ -25,6 +26,7 @@ extern const struct command command_load;
 extern const struct command command_login;
 extern const struct command command_logout;
 extern const struct command command_logs;
+extern const struct command command_man;
 extern const struct command command_oci;
 extern const struct command command_port;
 extern const struct command command_ps;

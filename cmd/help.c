@@ -28,7 +28,7 @@ static void add_indented(struct strbuf *out, const char *text, size_t indent)
 	}
 }
 
-static const char *value_name(const struct option_spec *spec)
+const char *help_value_name(const struct option_spec *spec)
 {
 	if (spec->value)
 		return spec->value;
@@ -55,7 +55,7 @@ static const char *value_name(const struct option_spec *spec)
 
 void help_option_usage(const struct option_spec *spec, struct strbuf *out)
 {
-	const char *value = value_name(spec);
+	const char *value = help_value_name(spec);
 
 	if (spec->short_name)
 		strbuf_addf(out, "-%c, ", spec->short_name);
