@@ -2,9 +2,9 @@
 
 _pod_commands() {
 	case $1 in
-	'') echo 'attach container cp create exec help history image images import info inspect kill load logs port ps rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
+	'') echo 'attach container cp create exec help history image images import info inspect kill load logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
 	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
-	'image') echo 'exists history import inspect list load ls prune rm save tag untag' ;;
+	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
 	'system') echo 'df info prune reset' ;;
 	'volume') echo 'create exists inspect list ls prune remove rm' ;;
 	esac
@@ -42,6 +42,7 @@ _pod_options() {
 	'image list'|'image ls'|'images') echo '--help --all -a --digests --filter -f --format --no-trunc --noheading -n --quiet -q --sort' ;;
 	'image load'|'load') echo '--help --input -i --quiet -q' ;;
 	'image prune') echo '--help --all -a --filter --force -f' ;;
+	'image pull'|'pull') echo '--help --arch --authfile --cert-dir --creds --os --platform --policy --quiet -q --tls-verify --variant' ;;
 	'image rm'|'rmi') echo '--help --all -a --force -f --ignore -i' ;;
 	'image save'|'save') echo '--help --format --multi-image-archive -m --output -o --quiet -q' ;;
 	'image tag'|'tag') echo '--help' ;;
@@ -218,6 +219,16 @@ _pod_value() {
 	'image prune') case $2 in
 		--filter) echo 'none' ;;
 		esac ;;
+	'image pull'|'pull') case $2 in
+		--arch) echo 'none' ;;
+		--authfile) echo 'files' ;;
+		--cert-dir) echo 'directories' ;;
+		--creds) echo 'none' ;;
+		--os) echo 'none' ;;
+		--platform) echo 'none' ;;
+		--policy) echo 'words always missing never newer' ;;
+		--variant) echo 'none' ;;
+		esac ;;
 	'image save'|'save') case $2 in
 		--format) echo 'words docker-archive oci-archive oci-dir docker-dir' ;;
 		--output|-o) echo 'files' ;;
@@ -288,6 +299,7 @@ _pod_operand() {
 	'image import'|'import') echo 'files' ;;
 	'image inspect') echo 'images' ;;
 	'image list'|'image ls'|'images') echo 'images' ;;
+	'image pull'|'pull') echo 'images' ;;
 	'image rm'|'rmi') echo 'images' ;;
 	'image save'|'save') echo 'images' ;;
 	'image tag'|'tag') echo 'images' ;;
