@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/container_options.h"
+#include "cmd/progress.h"
 #include "container/build.h"
 #include "container/parse_env.h"
 #include "network/network.h"
@@ -29,7 +30,9 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 	OPTION_STRV("add-host", 0, T, add_hosts, "HOST:IP",                                        \
 		"Add a line to /etc/hosts; 'host-gateway' stands for the host's address"),         \
 	OPTION_STRV("annotation", 0, T, annotations, "KEY=VALUE", "Add an annotation"),            \
-	OPTION_STRING("authfile", 0, T, authfile, "PATH", "Credentials for a pull",                \
+	OPTION_STRING("arch", 0, T, pull_flags.architecture, "ARCH",                               \
+		"Pull the image for this architecture"),                                           \
+	OPTION_STRING("authfile", 0, T, pull_flags.authfile, "PATH", "Credentials for a pull",     \
 		.complete = COMPLETE_FILE),                                                        \
 	OPTION_LIST("cap-add", 0, T, cap_add, "CAPABILITY", "Add a capability"),                   \
 	OPTION_LIST("cap-drop", 0, T, cap_drop, "CAPABILITY", "Drop a capability"),                \
@@ -68,7 +71,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 	OPTION_STRING("pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),        \
 	OPTION_STRING("pidfile", 0, T, pid_file, "FILE", "Write the init process's id to FILE",    \
 		.complete = COMPLETE_FILE),                                                        \
-	OPTION_STRING("platform", 0, T, platform, "OS/ARCH[/VARIANT]",                             \
+	OPTION_STRING("os", 0, T, pull_flags.os, "OS", "Pull the image for this OS"),              \
+	OPTION_STRING("platform", 0, T, pull_flags.platform, "OS/ARCH[/VARIANT]",                  \
 		"Pull the image for this platform"),                                               \
 	OPTION_BOOL("privileged", 0, T, privileged, "Give the container all the rights you have"), \
 	OPTION_STRV("publish", 'p', T, ports, "[[IP:][PORT]:]PORT[/PROTOCOL]",                     \
@@ -90,14 +94,17 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 	OPTION_STRING("stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"), \
 	OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                             \
 		"Seconds from the stop signal to SIGKILL", .default_text = "10"),                  \
-	OPTION_BOOL("tls-verify", 0, T, tls_verify, "Require HTTPS with a valid certificate",      \
-		.given_offset = OPTION_GIVEN(T, tls_verify_given), .default_text = "true"),        \
+	OPTION_BOOL("tls-verify", 0, T, pull_flags.tls_verify,                                     \
+		"Require HTTPS with a valid certificate", .default_text = "true",                  \
+		.given_offset = OPTION_GIVEN(T, pull_flags.tls_verify_given)),                     \
 	OPTION_STRV("tmpfs", 0, T, tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),                      \
 	OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),                     \
 	OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),          \
 	OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),                   \
 	OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),                     \
 	OPTION_STRING("uts", 0, T, uts, "MODE", "UTS namespace", .words = namespace_modes),        \
+	OPTION_STRING("variant", 0, T, pull_flags.variant, "VARIANT",                              \
+		"Pull the image for this variant of the architecture"),                            \
 	OPTION_STRV("volume", 'v', T, volumes, "[SOURCE:]PATH[:OPTIONS]",                          \
 		"Mount a directory of the host or a volume"),                                      \
 	OPTION_STRING("workdir", 'w', T, workdir, "PATH", "Working directory in the container"),   \
@@ -125,6 +132,7 @@ void container_options_clear(struct container_options *opts)
 
 	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
 		strv_free(*strvs[i]);
+	pull_flags_clear(&opts->pull_flags);
 }
 
 /* "host", "private", "" or "container:NAME" with the name looked up. */
@@ -207,7 +215,7 @@ static int fill_config(struct store *store, const struct container_options *opts
 	config->annotations = strv_copy(opts->annotations);
 	config->log_driver = xstrdup(opts->log_driver);
 	config->log_options = strv_copy(opts->log_options);
-	config->platform = xstrdup_null(opts->platform);
+	config->platform = xstrdup_null(opts->pull_flags.platform);
 	config->cid_file = xstrdup_null(opts->cid_file);
 	config->pid_file = xstrdup_null(opts->pid_file);
 	config->stop_timeout_s = opts->stop_timeout_s;
@@ -247,6 +255,29 @@ static bool is_not_found(const struct error *e)
 	return e && e->kind == ERR_NOT_FOUND;
 }
 
+static int get_image(struct store *store, struct container_options *opts, const char *name,
+	struct image **ret, struct error **err)
+{
+	const struct pull_flags *flags = &opts->pull_flags;
+	cleanup_progress struct progress *progress = NULL;
+	cleanup_error struct error *absent = NULL;
+	struct pull_options pull = {0};
+
+	if (pull_policy_parse(opts->pull, &pull.policy, err) < 0)
+		return -1;
+	if (pull.policy == PULL_MISSING && !flags->platform && !flags->architecture && !flags->os) {
+		if (image_resolve(store, name, ret, &absent) == 0)
+			return 0;
+		if (!is_not_found(absent))
+			return error_move(err, &absent);
+	}
+	if (pull_flags_apply(&opts->pull_flags, &pull, err) < 0)
+		return -1;
+	progress = progress_new(opts->quiet);
+	pull.events = progress_events(progress);
+	return image_pull(store, name, &pull, ret, err);
+}
+
 static int write_id_file(const char *path, const char *id, struct error **err)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -272,7 +303,7 @@ static int replace_container(struct store *store, const char *name, struct error
 }
 
 int container_options_make(struct command_context *ctx, struct store *store,
-	const struct container_options *opts, int argc, char **argv, char *const *create_command,
+	struct container_options *opts, int argc, char **argv, char *const *create_command,
 	struct container **ret, int *ret_lock_fd, struct error **err)
 {
 	cleanup_container_config struct container_config *config = xcalloc(1, sizeof(*config));
@@ -308,7 +339,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 	} else {
 		/* Held until the record is there: no garbage collection in between. */
 		image_lock_fd = image_lock(store, err);
-		if (image_lock_fd < 0 || image_resolve(store, argv[0], &image, err) < 0)
+		if (image_lock_fd < 0 || get_image(store, opts, argv[0], &image, err) < 0)
 			return -1;
 		if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
 			return -1;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cmd/command.h"
+#include "cmd/pull.h"
 #include "container/container.h"
 #include "image/image.h"
 
@@ -9,9 +10,10 @@
 struct container_options {
 	bool interactive, terminal, remove, read_only, privileged, init, publish_all, replace, quiet;
 	bool rootfs;
-	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *platform, *userns,
-		*pid, *ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *authfile;
-	bool entrypoint_given, tls_verify, tls_verify_given;
+	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns,
+		*pid, *ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal;
+	struct pull_flags pull_flags;
+	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
 		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,
 		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options;
@@ -30,7 +32,7 @@ struct container_options {
 		.shm_size_bytes = 65536 * 1024,                                                    \
 		.stop_timeout_s = 10,                                                              \
 		.sig_proxy = true,                                                                 \
-		.tls_verify = true,                                                                \
+		.pull_flags.tls_verify = true,                                                     \
 		.detach_keys = "ctrl-p,ctrl-q",                                                    \
 	})
 
@@ -46,5 +48,5 @@ extern const struct option_spec container_options_create[], container_options_ru
  * @ret_lock_fd: the new container's lock, held
  */
 int container_options_make(struct command_context *ctx, struct store *store,
-	const struct container_options *opts, int argc, char **argv, char *const *create_command,
+	struct container_options *opts, int argc, char **argv, char *const *create_command,
 	struct container **ret, int *ret_lock_fd, struct error **err);

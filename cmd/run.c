@@ -65,7 +65,7 @@ static int attach(const struct container_options *opts, struct container *contai
 	return 0;
 }
 
-static int run_container(struct command_context *ctx, const struct container_options *opts, int argc,
+static int run_container(struct command_context *ctx, struct container_options *opts, int argc,
 	char **argv, char *const *create_command, struct error **err)
 {
 	cleanup_container struct container *container = NULL;

@@ -11,7 +11,7 @@ start_alpine()
 
 @test "pod run alpine sh" {
 	start_alpine plain
-	run on_pty 'expect [#$] $
+	run on_pty 'expect [#$] 
 		line id -u
 		expect \r\n0\r\n
 		line hostname
