@@ -53,7 +53,7 @@ static int run_leaf(struct command_context *ctx, const struct command *command, 
 
 	argv[0] = name;
 	if (options_take_global(command, global_options, globals, &argc, argv, &help, err) < 0)
-		return -1;
+		return options_hint(path, err);
 	if (help) {
 		command_help(ctx, command, path);
 		return 0;
@@ -84,7 +84,7 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 				return 0;
 			}
 			if (options_take(global_options, argc, argv, &i, &globals, err) < 0)
-				return -1;
+				return options_hint(strbuf_str(path), err);
 			if (globals.version) {
 				command_print(
 					ctx, "%s version %s\n", ctx->program, PACKAGE_VERSION);
@@ -100,8 +100,10 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 		}
 		entry = command_find(command, argv[i]);
 		if (!entry)
-			return error_set(err, ERR_USAGE, "unrecognized command `%s %s`",
-				strbuf_str(path), argv[i]);
+			return error_set(err, ERR_USAGE,
+				"unrecognized command `%s %s`\nTry '%s --help' for more "
+				"information",
+				strbuf_str(path), argv[i], strbuf_str(path));
 		if (!entry->command)
 			return error_set(err, ERR_UNSUPPORTED,
 				"'%s %s' is not available in this version%s%s", strbuf_str(path),
@@ -132,11 +134,6 @@ int main(int argc, char **argv)
 	if (status < 0) {
 		status = command_exit_status(command, error);
 		command_print_error(error);
-		if (error->kind == ERR_USAGE)
-			fprintf(stderr,
-				command->run ? "See '%s --help'\n"
-					     : "Try '%s --help' for more information\n",
-				strbuf_str(&path));
 	}
 	strbuf_clear(&ctx.out);
 	store_free(ctx.store);

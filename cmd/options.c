@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"
@@ -70,8 +71,9 @@ static int check_words(const struct option_spec *spec, const char *value, struct
 		return 0;
 	for (size_t i = 0; spec->words[i]; i++) {
 		/* "container:" stands for all that begin so */
-		if (str_ends_with(spec->words[i], ":") ? str_starts_with(value, spec->words[i]) != NULL
-						       : strcmp(spec->words[i], value) == 0)
+		if (str_ends_with(spec->words[i], ":")
+				? str_starts_with(value, spec->words[i]) != NULL
+				: strcmp(spec->words[i], value) == 0)
 			return 0;
 	}
 	choices = str_join((char *const *)spec->words, ", ");
@@ -270,6 +272,17 @@ static int check_operands(
 	return 0;
 }
 
+int options_hint(const char *path, struct error **err)
+{
+	char *message = (*err)->message;
+
+	if ((*err)->kind != ERR_USAGE)
+		return -1;
+	(*err)->message = xasprintf("%s\nSee '%s --help'", message, path);
+	free(message);
+	return -1;
+}
+
 int options_parse(const struct command *command, int argc, char **argv, void *opts, int *ret_first,
 	struct error **err)
 {
@@ -285,7 +298,7 @@ int options_parse(const struct command *command, int argc, char **argv, void *op
 				operands[count++] = argv[i++];
 		} else if (is_option(argv[i])) {
 			if (options_take(command->options, argc, argv, &i, opts, err) < 0)
-				return -1;
+				return options_hint(argv[0], err);
 			while (start < i)
 				argv[kept++] = argv[start++];
 		} else if (command->stop_at_operand) {

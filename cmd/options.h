@@ -117,6 +117,9 @@ struct command;
 int options_parse(const struct command *command, int argc, char **argv, void *opts, int *ret_first,
 	struct error **err);
 
+/** options_hint() - podman's second line behind an ERR_USAGE: "See 'pod rm --help'". Returns -1. */
+int options_hint(const char *path, struct error **err);
+
 /**
  * options_take() - handle the option at argv[*i] by TABLE alone
  * @i: moved past the option and its value
