@@ -6,7 +6,6 @@
 #include "cmd/command.h"
 #include "cmd/image_users.h"
 #include "image/image.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 struct prune_command {
@@ -41,7 +40,6 @@ static bool confirmed(struct command_context *ctx, bool all, struct error **err)
 
 static int prune(struct command_context *ctx, const struct prune_command *cmd, struct error **err)
 {
-	cleanup_error struct error *why = NULL;
 	struct image_removal removal = {0};
 	struct image_users users;
 	struct store *store;
@@ -56,8 +54,7 @@ static int prune(struct command_context *ctx, const struct prune_command *cmd, s
 	for (char **id = removal.deleted; id && *id; id++)
 		command_print(ctx, "%s\n", *id);
 	image_removal_clear(&removal);
-	if (image_collect(store, &users, &why) < 0)
-		log_warning("%s", why->message);
+	image_users_collect(store, false);
 	return status;
 }
 

@@ -2,6 +2,8 @@
 
 #include "cmd/image_users.h"
 #include "container/container.h"
+#include "storage/gc.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -52,4 +54,16 @@ void image_users_init(struct store *store, struct image_users *ret)
 		.remove_containers = users_remove_containers,
 		.diff_ids = users_diff_ids,
 	};
+}
+
+void image_users_collect(struct store *store, bool wanted)
+{
+	cleanup_error struct error *why = NULL;
+	struct image_users users;
+
+	if (wanted && !store_collection_is_requested(store))
+		return;
+	image_users_init(store, &users);
+	if (image_collect(store, &users, &why) < 0)
+		log_warning("%s", why->message);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/image_users.h"
 #include "cmd/progress.h"
 #include "image/image.h"
 #include "util/mem.h"
@@ -57,6 +58,7 @@ static int load_run(struct command_context *ctx, int argc, char **argv, struct e
 		return error_wrap(err, "load '%s'", cmd.input ? cmd.input : "stdin");
 	for (char **name = names; name && *name; name++)
 		command_print(ctx, "Loaded image: %s\n", *name);
+	image_users_collect(store, true);
 	return 0;
 }
 

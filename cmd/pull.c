@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/image_users.h"
 #include "cmd/progress.h"
 #include "cmd/pull.h"
 #include "util/mem.h"
@@ -109,6 +110,7 @@ static int pull_all(struct command_context *ctx, char *const *names, bool quiet,
 		if (command_flush(ctx, err) < 0)
 			return -1;
 	}
+	image_users_collect(store, true);
 	return status;
 }
 

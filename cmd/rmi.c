@@ -3,7 +3,6 @@
 #include "cmd/command.h"
 #include "cmd/image_users.h"
 #include "image/image.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 struct rmi_command {
@@ -60,9 +59,7 @@ static int remove_images(struct command_context *ctx, struct store *store,
 
 static int rmi_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
-	cleanup_error struct error *why = NULL;
 	struct rmi_command cmd = {0};
-	struct image_users users;
 	struct store *store;
 	int first, status;
 
@@ -78,9 +75,7 @@ static int rmi_run(struct command_context *ctx, int argc, char **argv, struct er
 		return -1;
 	status = remove_images(ctx, store, &cmd, argv + first);
 	/* The images are gone by now: what could not be deleted is a matter of space. */
-	image_users_init(store, &users);
-	if (image_collect(store, &users, &why) < 0)
-		log_warning("%s", why->message);
+	image_users_collect(store, false);
 	return status;
 }
 

@@ -338,6 +338,18 @@ void platform_host(struct platform *ret)
 	normalize_architecture(ret);
 }
 
+/* What may stand alone: a word that is none of these is a slip, not an architecture to come. */
+static bool is_architecture(const char *word)
+{
+	static const char *const words[] = {"386", "amd64", "arm", "arm64", "loong64", "mips64le",
+		"ppc64le", "riscv64", "s390x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (str_equal(word, words[i]))
+			return true;
+	return false;
+}
+
 int platform_parse(const char *text, struct platform *ret, struct error **err)
 {
 	cleanup_strv char **parts = str_split(text, '/');
@@ -353,6 +365,12 @@ int platform_parse(const char *text, struct platform *ret, struct error **err)
 	if (count == 1) {
 		p.os = xstrdup("linux");
 		p.architecture = str_to_lower(parts[0]);
+		normalize_architecture(&p);
+		if (!is_architecture(p.architecture)) {
+			platform_clear(&p);
+			return error_set(err, ERR_USAGE,
+				"unknown architecture '%s': use OS/ARCH[/VARIANT]", text);
+		}
 	} else {
 		p.os = str_to_lower(parts[0]);
 		p.architecture = str_to_lower(parts[1]);

@@ -77,7 +77,7 @@ struct platform {
 void platform_clear(struct platform *platform);
 /** platform_host() - linux and the machine we run on, in Go's words. */
 void platform_host(struct platform *ret);
-/** platform_parse() - "os/arch[/variant]", "arch" alone is completed with linux. @err: ERR_USAGE */
+/** platform_parse() - "os/arch[/variant]"; a known "arch" alone is linux's. @err: ERR_USAGE */
 int platform_parse(const char *text, struct platform *ret, struct error **err);
 
 /**

@@ -257,6 +257,8 @@ unlocked()
 	wait_until 20 grep -q blobs "$DOUBLE_LOG"
 	pod rmi keep "$first/x"
 	wait $pid
+	# What rmi could not delete meanwhile went with the end of the pull.
+	assert_equal "$(find "$STORE/layers" -mindepth 1 -maxdepth 1 | wc -l)" 2
 	run pod run --rm --network none "$SERVER/x" wc -c /other
 	assert_output "3000000 /other"
 }

@@ -203,6 +203,8 @@ static const struct {
 	{"linux/arm/v7", "linux", "arm", "v7"},
 	{"Linux/X86_64", "linux", "amd64", NULL},
 	{"linux/armhf", "linux", "arm", "v7"},
+	{"aarch64", "linux", "arm64", NULL},
+	{"x", NULL, NULL, NULL},
 	{"", NULL, NULL, NULL},
 	{"linux/", NULL, NULL, NULL},
 	{"a/b/c/d", NULL, NULL, NULL},
