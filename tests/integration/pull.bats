@@ -169,9 +169,9 @@ unlocked()
 	run pull -q "$SERVER/x"
 	assert_success
 	grep "$digest bytes=$reached-" "$DOUBLE_LOG"
+	assert_equal "$(ls -A "$STORE/tmp")" ""
 	run pod run --rm --network none "$SERVER/x" wc -c /big
 	assert_output "8000000 /big"
-	assert_equal "$(ls -A "$STORE/tmp")" ""
 }
 
 @test "what an interrupted pull left is not believed" {
