@@ -243,7 +243,7 @@ bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t l
 void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text)
 {
 	for (unsigned int i = 0; i < m->client_high; i++)
-		if (m->clients[i].fd_plus_one && m->clients[i].role == CLIENT_ATTACH)
+		if (m->clients[i].fd_plus_one && m->clients[i].streams)
 			client_send(m, i, PROTOCOL_NOTICE, notice, 0, text, strlen(text), NULL, 0);
 }
 

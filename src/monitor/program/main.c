@@ -177,6 +177,9 @@ static bool monitor_init(struct monitor *m)
 		(void)source_add(m, m->handover.userns_listen_fd, EPOLLIN, SOURCE_USERNS_LISTEN, 0,
 			0);
 	output_start(m);
+	/* Without such a client there is nobody to be lossless for, nor to close stdin with. */
+	if (m->handover.first_client_fd < 0)
+		m->handover.flags &= ~(uint32_t)MONITOR_LOSSLESS;
 	if (m->handover.first_client_fd >= 0) {
 		int index = client_add(m, m->handover.first_client_fd, CLIENT_NEW);
 
