@@ -2,6 +2,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/select.h"
+#include "util/log.h"
 #include "util/mem.h"
 
 struct rm_options {
@@ -30,6 +31,7 @@ static int rm_run(struct command_context *ctx, int argc, char **argv, struct err
 	cleanup_targets struct container_targets targets = {0};
 	struct container_selection selection;
 	struct container_remove_options remove;
+	cleanup_error struct error *swept = NULL;
 	struct store *store;
 	int first, status = 0;
 
@@ -54,6 +56,9 @@ static int rm_run(struct command_context *ctx, int argc, char **argv, struct err
 		else
 			command_print(ctx, "%s\n", targets.names[i]);
 	}
+	/* What killed commands left goes, too; that it could not is no fault of this one. */
+	if (status >= 0 && store_sweep(store, -1, &swept) < 0)
+		log_debug("sweep: %s", swept->message);
 	strv_free(opts.cid_files);
 	return status;
 }

@@ -362,10 +362,27 @@ static int garbage_lock(int tmp_fd, const char *name)
 	return lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, &ignored);
 }
 
+void store_forget_sockets(struct store *store, const char *id)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->runtime_fd, ".");
+	struct dirent *entry;
+
+	while (dir && (entry = dir_next(dir))) {
+		const char *name = entry->d_name, *owner = strrchr(name, '.');
+		bool control = str_ends_with(name, ".sock") && str_starts_with(name, id);
+		bool userns = str_starts_with(name, "userns-") && owner && owner[1] &&
+			      str_starts_with(id, owner + 1);
+
+		if (control || userns)
+			(void)unlinkat(store->runtime_fd, name, 0); /* only a name that nobody answers */
+	}
+}
+
 int store_sweep(struct store *store, int userns_fd, struct error **err)
 {
 	cleanup_dir DIR *dir = NULL;
 	cleanup_strv char **garbage = NULL;
+	cleanup_close int own_fd = -1;
 	struct dirent *entry;
 	int *locks = NULL, result;
 	size_t count = 0, capacity = 0;
@@ -385,9 +402,15 @@ int store_sweep(struct store *store, int userns_fd, struct error **err)
 		array_grow(locks, count, capacity);
 		locks[count++] = lock;
 		strv_append(&garbage, entry->d_name);
+		/* A container whose monitor was killed while it deleted it. */
+		if (str_starts_with(entry->d_name, "rm-"))
+			store_forget_sockets(store, entry->d_name + strlen("rm-"));
 	}
-	result = errno ? error_errno(err, errno, "read '%s/tmp'", store->data_path)
-		       : store_remove_trees(store, store->tmp_fd, garbage, userns_fd, err);
+	result = errno ? error_errno(err, errno, "read '%s/tmp'", store->data_path) : 0;
+	if (result == 0 && count > 0 && userns_fd < 0 && store->rootless)
+		result = userns_fd = own_fd = userns_get(store->runtime_fd, err);
+	if (result >= 0)
+		result = store_remove_trees(store, store->tmp_fd, garbage, userns_fd, err);
 	for (size_t i = 0; i < count; i++)
 		close_keep_errno(locks[i]);
 	free(locks);

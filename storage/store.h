@@ -59,5 +59,12 @@ int store_remove_trees(
  * store_sweep() - remove garbage: unlocked tmp/ entries (trees with foreign ids inside USERNS_FD),
  * what killed writers left in images/. Interrupted downloads (tmp/<x>.part) are kept for a week.
  * Called by writers that are not on the start path (pull, rm, prune, system check).
+ * @userns_fd: -1: one is made where there is garbage
  */
 int store_sweep(struct store *store, int userns_fd, struct error **err);
+
+/**
+ * store_forget_sockets() - unlink what a killed monitor of container ID left in the runtime directory
+ * The container's lock is held, or its directory is garbage: no monitor of it lives.
+ */
+void store_forget_sockets(struct store *store, const char *id);

@@ -319,6 +319,7 @@ int container_remove(struct store *store, struct container *container,
 			return 0;
 		return error_errno(err, errno, "remove container '%s'", config->name);
 	}
+	store_forget_sockets(store, config->id);
 	names_release(store, config->name, config->id);
 	if (container->status.started_ns)
 		remove_sockets(store, config->id);
