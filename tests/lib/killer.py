@@ -18,30 +18,12 @@ import sys
 import time
 
 import leftover
+from processes import tree
 
 STORE = os.environ["STORE"]
 RUNTIME = os.environ["XDG_RUNTIME_DIR"]
 LIMIT_S = 60
 INIT, COMMAND, MONITOR, TRANSFER, SLIRP, EVERYTHING = "init command monitor transfer slirp everything".split()
-
-
-def children(pid):
-    found = []
-    try:
-        for task in os.listdir("/proc/%d/task" % pid):
-            with open("/proc/%d/task/%s/children" % (pid, task)) as f:
-                found += [int(word) for word in f.read().split()]
-    except OSError:
-        pass
-    return found
-
-
-def tree(pid):
-    found = []
-    for child in children(pid):
-        found.append(child)
-        found += tree(child)
-    return found
 
 
 def ancestors():

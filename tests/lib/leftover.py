@@ -9,31 +9,18 @@ import os
 import sys
 import time
 
+import processes
+
 
 
 def orphans():
     reaper = int(os.environ.get("POD_TEST_REAPER", "0"))
-    if not reaper:
-        return []
     found = []
-    first = True
-    with open("/proc/%d/task/%d/children" % (reaper, reaper)) as f:
-        pids = [int(word) for word in f.read().split()]
-    for pid in pids:
-        try:
-            with open("/proc/%d/stat" % pid) as f:
-                text = f.read()
-            with open("/proc/%d/cmdline" % pid, "rb") as f:
-                words = f.read().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:
-            continue
-        name = text[text.index("(") + 1:text.rindex(")")]
-        if text[text.rindex(")") + 2] == "Z":
-            continue
-        if first:  # bats itself: children are listed oldest first
-            first = False
-            continue
-        found.append("process %d %s: %s" % (pid, name, words[:160]))
+    # bats itself is the first: children are listed oldest first.
+    for pid in processes.children(reaper)[1:] if reaper else []:
+        what = processes.describe(pid)
+        if what and what[1] != "Z":
+            found.append("process %d %s: %s" % (pid, what[0], what[2]))
     return found
 
 
