@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include "storage/volume.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/proc.h"
 #include "util/str.h"
 
 /* A container's files, made reachable: by joining its mount namespace, or by mounting its root. */
@@ -56,18 +58,38 @@ static void copy_files_clear(struct copy_files *files)
 
 /* -------- before the children -------- */
 
+/* One of init's namespaces by its number; it counts when init still is who the record says. */
+static int open_namespace(struct container *container, const char *name, struct error **err)
+{
+	const struct container_status *status = &container->status;
+	cleanup_close int fd = -1, pidfd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)status->init_pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open the %s namespace of '%s'", name,
+			container->config->name);
+	pidfd = proc_pidfd(status->init_pid, status->init_start_ticks);
+	if (pidfd < 0)
+		return error_set(err, ERR_CONFLICT, "container '%s' has ended", container->config->name);
+	return steal_fd(&fd);
+}
+
 static int prepare_running(struct store *store, struct copy_files *files, struct error **err)
 {
-	cleanup_close int monitor_fd = container_connect(store, files->container, err);
+	cleanup_error struct error *ignored = NULL;
+	cleanup_close int monitor_fd = container_connect(store, files->container, &ignored);
 
-	if (monitor_fd < 0)
-		return -1;
-	files->mount_ns_fd = monitor_namespace(monitor_fd, NAMESPACE_MOUNT, err);
+	/* Without the runtime directory, or without a monitor, there is still init itself. */
+	files->mount_ns_fd = monitor_fd >= 0 ? monitor_namespace(monitor_fd, NAMESPACE_MOUNT, err)
+					     : open_namespace(files->container, "mnt", err);
 	if (files->mount_ns_fd < 0)
 		return -1;
 	if (!store->rootless)
 		return 0;
-	files->userns_fd = monitor_namespace(monitor_fd, NAMESPACE_USER, err);
+	files->userns_fd = monitor_fd >= 0 ? monitor_namespace(monitor_fd, NAMESPACE_USER, err)
+					   : open_namespace(files->container, "user", err);
 	return files->userns_fd < 0 ? -1 : 0;
 }
 

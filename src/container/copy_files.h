@@ -10,6 +10,9 @@
  * directory.
  */
 
+/* The one extended attribute that travels: a file's capabilities. On the host it is dropped. */
+#define CAPABILITY_XATTR "security.capability"
+
 struct copy_root {
 	int fd;	       /* "/" as this half is to see it, or AT_FDCWD */
 	bool confined; /* a container's: no look-up leaves FD. Else the host's, for the caller */

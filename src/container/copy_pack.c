@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "container/copy_files.h"
@@ -114,7 +115,10 @@ static int pack_file(struct pack *pack, int fd, const struct stat *st, struct er
 {
 	struct tar_entry entry = entry_for(pack, TAR_REGULAR, st);
 	const char *first = link_first(pack, st);
+	char capability[64];
+	struct tar_xattr xattr = {(char *)CAPABILITY_XATTR, capability, 0};
 	uint64_t left;
+	ssize_t n;
 
 	if (first) {
 		entry.type = TAR_HARD_LINK;
@@ -122,12 +126,18 @@ static int pack_file(struct pack *pack, int fd, const struct stat *st, struct er
 		return tar_writer_entry(&pack->writer, &entry, err);
 	}
 	entry.size_bytes = (uint64_t)st->st_size;
+	n = fgetxattr(fd, CAPABILITY_XATTR, capability, sizeof(capability));
+	if (n > 0) {
+		xattr.len = (size_t)n;
+		entry.xattrs = &xattr;
+		entry.xattr_count = 1;
+	}
 	if (tar_writer_entry(&pack->writer, &entry, err) < 0)
 		return -1;
 	for (left = entry.size_bytes; left;) {
 		size_t want = (size_t)MIN(left, (uint64_t)PIECE_BYTES);
-		ssize_t n = read_full(fd, pack->piece, want);
 
+		n = read_full(fd, pack->piece, want);
 		if (n < 0)
 			return error_errno(err, errno, "read '%s'", entry.path);
 		memset(pack->piece + n, 0, want - (size_t)n);

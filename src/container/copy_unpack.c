@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "container/copy_files.h"
@@ -268,6 +269,13 @@ static int set_attributes(struct unpack *u, int fd, const struct tar_entry *entr
 		return error_errno(err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
 	if (fchmod(fd, mode_for(u, entry)) < 0)
 		return error_errno(err, errno, "change the mode of '%s'", entry->path);
+	/* Last: a change of owner takes it away. */
+	for (size_t i = 0; u->root->confined && i < entry->xattr_count; i++)
+		if (strcmp(entry->xattrs[i].name, CAPABILITY_XATTR) == 0 &&
+			fsetxattr(fd, CAPABILITY_XATTR, entry->xattrs[i].value, entry->xattrs[i].len,
+				0) < 0)
+			log_warning("'%s': capabilities are not kept: %s", entry->path,
+				strerror(errno));
 	(void)futimens(fd, times); /* an unreasonable time is not worth failing */
 	return 0;
 }
@@ -453,9 +461,15 @@ static int unpack_hard_link(struct unpack *u, int dir_fd, const char *name,
 static int unpack_special(struct unpack *u, int dir_fd, const char *name,
 	const struct tar_entry *entry, struct error **err)
 {
+	bool device = entry->type == TAR_CHARACTER_DEVICE || entry->type == TAR_BLOCK_DEVICE;
 	bool busy;
 	int result;
 
+	if (device && !u->root->confined) {
+		/* For root this would work: a container's node would be open to the host's accounts. */
+		log_warning("'%s' is left out: device nodes are not made on the host", entry->path);
+		return 0;
+	}
 	if (clear_place(u, dir_fd, name, &busy, err) < 0)
 		return -1;
 	if (busy)
@@ -473,8 +487,7 @@ static int unpack_special(struct unpack *u, int dir_fd, const char *name,
 				(entry->mode & 0777),
 			makedev(entry->device_major, entry->device_minor));
 	}
-	if (result < 0 && errno == EPERM &&
-		(entry->type == TAR_CHARACTER_DEVICE || entry->type == TAR_BLOCK_DEVICE)) {
+	if (result < 0 && errno == EPERM && device) {
 		log_warning("'%s' is left out: device nodes cannot be made without privileges",
 			entry->path);
 		return 0;

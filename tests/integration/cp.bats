@@ -50,6 +50,25 @@ start()
 	assert_equal "$(cat dst/etc/new)" content
 }
 
+@test "a running container whose runtime directory was removed" {
+	start box
+	rm -rf "$XDG_RUNTIME_DIR/pod"
+	pod cp src/file box:/tmp
+	pod cp box:/tmp/file dst
+	assert_equal "$(cat dst/file)" content
+	run pod top box pid
+	assert_success
+	assert_equal "${lines[1]}" 1
+}
+
+@test "device nodes do not come out" {
+	start box
+	run --separate-stderr pod cp box:/dev dst
+	assert_success
+	assert_stderr --partial "device nodes"
+	[ ! -e dst/dev/null ]
+}
+
 @test "between containers" {
 	start one
 	pod create --network none --name two localhost/busybox cat /copied/sub/deep >/dev/null
