@@ -340,9 +340,9 @@ _pod_walk() {
 _pod_offer() {
 	local kind=$1 cur=$2
 	case $kind in
-	files) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")) ;;
-	directories) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")) ;;
-	words\ *) COMPREPLY=($(compgen -W "${kind#words }" -- "$cur")) ;;
+	files) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	directories) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	words\ *) mapfile -t COMPREPLY < <(compgen -W "${kind#words }" -- "$cur") ;;
 	containers | running | images | volumes)
 		COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" __complete names "$kind" 2>/dev/null)" -- "$cur"))
 		declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur" ;;
@@ -351,10 +351,10 @@ _pod_offer() {
 
 _pod() {
 	local pod_path pod_operands pod_value kind IFS=$' \t\n'
-	local cur prev words cword
+	local cur words cword
 	COMPREPLY=()
 	if declare -F _get_comp_words_by_ref >/dev/null; then
-		_get_comp_words_by_ref -n := cur prev words cword
+		_get_comp_words_by_ref -n := cur words cword
 	else
 		cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
 	fi
@@ -366,11 +366,11 @@ _pod() {
 	elif [[ $pod_operands -gt 0 && $(_pod_operand "$pod_path") == *once ]]; then
 		_pod_offer files "$cur"
 	elif [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W "$(_pod_options "$pod_path")" -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -W "$(_pod_options "$pod_path")" -- "$cur")
 	else
 		kind=$(_pod_commands "$pod_path")
 		if [[ -n $kind ]]; then
-			COMPREPLY=($(compgen -W "$kind" -- "$cur"))
+			mapfile -t COMPREPLY < <(compgen -W "$kind" -- "$cur")
 		else
 			kind=$(_pod_operand "$pod_path")
 			_pod_offer "${kind% once}" "$cur"
