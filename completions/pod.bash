@@ -344,7 +344,7 @@ _pod_offer() {
 	directories) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	words\ *) mapfile -t COMPREPLY < <(compgen -W "${kind#words }" -- "$cur") ;;
 	containers | running | images | volumes)
-		COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" __complete names "$kind" 2>/dev/null)" -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" __complete names "$kind" 2>/dev/null)" -- "$cur")
 		declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur" ;;
 	esac
 }
