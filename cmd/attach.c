@@ -52,8 +52,8 @@ int attach_status(int result, enum attach_end end, int exit_code, struct error *
 	case ATTACH_LOST:
 		break;
 	}
-	return error_set(err, ERR_REMOTE,
-		"the container's monitor was killed, and the container with it");
+	return error_set(
+		err, ERR_REMOTE, "the container's monitor was killed, and the container with it");
 }
 
 void attach_terminal_warning(bool terminal, bool interactive)
@@ -77,8 +77,8 @@ static int attach_command_run(
 	if (parsed)
 		return parsed < 0 ? -1 : 0;
 	if (opts.latest == (first < argc))
-		return error_set(err, ERR_USAGE,
-			"attach takes one container: a name, an ID, or --latest");
+		return error_set(
+			err, ERR_USAGE, "attach takes one container: a name, an ID, or --latest");
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
 	if ((opts.latest ? container_latest(store, &container, err)

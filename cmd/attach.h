@@ -6,9 +6,8 @@
 /**
  * attach_status() - what a command that was attached (run, start, attach, exec) ends with
  * @result: of attach_run() or exec_run()
- * A closed stdout ends the program quietly; a monitor that was killed is an error, as the container went
- * with it.
- * Returns: the exit status, or -1 with @err set.
+ * A closed stdout ends the program quietly; a monitor that was killed is an error, as the container
+ * went with it. Returns: the exit status, or -1 with @err set.
  */
 int attach_status(int result, enum attach_end end, int exit_code, struct error **err);
 

@@ -59,13 +59,14 @@ static int exec_in(struct command_context *ctx, struct store *store, struct cont
 		.privileged = opts->privileged,
 	};
 	const struct exec_options exec = {
-		.stdio = {
-			.stdin_fd = opts->interactive && !opts->detach ? STDIN_FILENO : -1,
-			.stdout_fd = STDOUT_FILENO,
-			.stderr_fd = STDERR_FILENO,
-			.terminal = opts->terminal,
-			.detach_keys = opts->detach_keys,
-		},
+		.stdio =
+			{
+				.stdin_fd = opts->interactive && !opts->detach ? STDIN_FILENO : -1,
+				.stdout_fd = STDOUT_FILENO,
+				.stderr_fd = STDERR_FILENO,
+				.terminal = opts->terminal,
+				.detach_keys = opts->detach_keys,
+			},
 		.detach = opts->detach,
 	};
 	enum attach_end end = ATTACH_LOST;

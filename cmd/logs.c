@@ -139,9 +139,9 @@ static int logs_run(struct command_context *ctx, int argc, char **argv, struct e
 		if ((opts.latest ? container_latest(store, &container, &one)
 				 : container_find(store, argv[first + i], &container, &one)) == 0) {
 			/* podman tells several containers apart by their ids */
-			options.name = opts.names ? container->config->name
-				: count > 1	  ? container->config->id
-						  : NULL;
+			options.name = opts.names  ? container->config->name
+				       : count > 1 ? container->config->id
+						   : NULL;
 			if (logs_of(container, &options, &one) == 0)
 				continue;
 		}

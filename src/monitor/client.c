@@ -34,7 +34,7 @@ struct chunk {
 struct copier {
 	const struct attach_options *opts;
 	int monitor_fd, signal_fd;
-	int in_fd;	   /* exec: the session's stdin or terminal */
+	int in_fd;         /* exec: the session's stdin or terminal */
 	int source_fds[2]; /* exec: the session's stdout or terminal, its stderr */
 	bool exec;
 	sigset_t old_mask;
@@ -48,14 +48,14 @@ struct copier {
 	struct chunk input;
 	bool input_waiting; /* attach: sent, answer to come */
 	bool input_busy;    /* attach: to be sent again after READY */
-	bool input_end;	    /* nothing more from the user */
+	bool input_end;     /* nothing more from the user */
 	bool exited, lost, detached;
 	int exit_code;
 	uint8_t *message; /* PROTOCOL_MESSAGE_MAX */
 };
 
-static int send_message(int fd, enum protocol_type type, int value, int value2, const void *payload,
-	size_t len)
+static int send_message(
+	int fd, enum protocol_type type, int value, int value2, const void *payload, size_t len)
 {
 	struct protocol_header header = {
 		.type = type,
@@ -123,7 +123,8 @@ static bool terminal_size(const struct attach_options *opts, struct winsize *ret
 	const int fds[] = {opts->stdin_fd, opts->stdout_fd, opts->stderr_fd};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0 && ioctl(fds[i], TIOCGWINSZ, ret) == 0 && ret->ws_row && ret->ws_col)
+		if (fds[i] >= 0 && ioctl(fds[i], TIOCGWINSZ, ret) == 0 && ret->ws_row &&
+			ret->ws_col)
 			return true;
 	return false;
 }
@@ -143,8 +144,8 @@ static int copier_begin(struct copier *c, struct error **err)
 	sigset_t set;
 
 	c->signal_fd = c->in_fd = c->source_fds[0] = c->source_fds[1] = c->terminal_fd = -1;
-	if (detach_keys_parse(opts->detach_keys ? opts->detach_keys : DETACH_KEYS_DEFAULT, &c->keys,
-		    err) < 0)
+	if (detach_keys_parse(
+		    opts->detach_keys ? opts->detach_keys : DETACH_KEYS_DEFAULT, &c->keys, err) < 0)
 		return -1;
 	if (opts->sig_proxy) {
 		attach_signals(&set);
@@ -229,8 +230,7 @@ static void on_signal(struct copier *c)
 			continue;
 		}
 		if (c->opts->sig_proxy) {
-			(void)send_message(
-				c->monitor_fd, PROTOCOL_SIGNAL, number, 0, NULL, 0);
+			(void)send_message(c->monitor_fd, PROTOCOL_SIGNAL, number, 0, NULL, 0);
 			continue;
 		}
 		/* As without us in between: the terminal first, then the signal's own effect. */
@@ -254,8 +254,8 @@ static int output_step(struct copier *c, struct error **err)
 	if (fstat(c->output_fd, &st) == 0 && S_ISREG(st.st_mode))
 		step = PROTOCOL_DATA_MAX;
 	while (c->output.len && poll(&writable, 1, 0) > 0) {
-		ssize_t n = write(c->output_fd, c->output.data + c->output.start,
-			MIN(c->output.len, step));
+		ssize_t n = write(
+			c->output_fd, c->output.data + c->output.start, MIN(c->output.len, step));
 
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			return 0;
@@ -287,8 +287,8 @@ static void on_stdin_reply(struct copier *c, int what)
 		break;
 	case PROTOCOL_STDIN_READY:
 		if (c->input_busy && c->input.len)
-			(void)send_message(c->monitor_fd, PROTOCOL_STDIN, 0, 0, c->input.data,
-				c->input.len);
+			(void)send_message(
+				c->monitor_fd, PROTOCOL_STDIN, 0, 0, c->input.data, c->input.len);
 		c->input_busy = false;
 		break;
 	default:
@@ -360,8 +360,8 @@ static void on_stdin(struct copier *c)
 		c->keys.matched = 0;
 		c->input_end = true;
 	} else if (c->opts->terminal) {
-		c->detached = detach_keys_feed(
-			&c->keys, raw, (size_t)n, c->input.data, &c->input.len);
+		c->detached =
+			detach_keys_feed(&c->keys, raw, (size_t)n, c->input.data, &c->input.len);
 	} else {
 		memcpy(c->input.data, raw, (size_t)n);
 		c->input.len = (size_t)n;
@@ -418,7 +418,15 @@ static void input_finish(struct copier *c)
 	}
 }
 
-enum { POLL_MONITOR, POLL_SIGNAL, POLL_STDIN, POLL_OUTPUT, POLL_INPUT, POLL_SOURCE, POLL_COUNT = 7 };
+enum {
+	POLL_MONITOR,
+	POLL_SIGNAL,
+	POLL_STDIN,
+	POLL_OUTPUT,
+	POLL_INPUT,
+	POLL_SOURCE,
+	POLL_COUNT = 7
+};
 
 static int copier_loop(struct copier *c, struct error **err)
 {
@@ -530,13 +538,15 @@ static int plan_fd_make(const struct process_plan *plan, struct error **err)
 	cleanup_close int fd = memfd_create("pod-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0 || write_all(fd, plan, plan->size) < 0 ||
-		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
+			0)
 		return error_errno(err, errno, "write the process plan");
 	return steal_fd(&fd);
 }
 
 /* Wait for one message that is not WELCOME; descriptors in FDS. */
-static int receive_answer(int monitor_fd, uint8_t *message, int fds[PROTOCOL_FDS_MAX], struct error **err)
+static int receive_answer(
+	int monitor_fd, uint8_t *message, int fds[PROTOCOL_FDS_MAX], struct error **err)
 {
 	const struct protocol_header *header = (const void *)message;
 
@@ -666,7 +676,8 @@ static int request(int monitor_fd, enum protocol_type type, int value, int value
 }
 
 /* The same where OK is all that is expected. */
-static int request_ok(int monitor_fd, enum protocol_type type, int value, int value2, struct error **err)
+static int request_ok(
+	int monitor_fd, enum protocol_type type, int value, int value2, struct error **err)
 {
 	cleanup_free uint8_t *message = xmalloc(PROTOCOL_MESSAGE_MAX);
 	int fds[PROTOCOL_FDS_MAX];

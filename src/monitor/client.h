@@ -11,15 +11,15 @@
 /*
  * Clients of a monitor: attach (also of a foreground run), exec, and small requests. The wire is
  * src/monitor/protocol.h: SOCK_SEQPACKET, version in the first message, every frame bounded.
- * MONITOR_FD is borrowed and blocking. A connection takes one of attach_run(), exec_run(), or any number
- * of the small requests.
+ * MONITOR_FD is borrowed and blocking. A connection takes one of attach_run(), exec_run(), or any
+ * number of the small requests.
  */
 
 struct attach_options {
 	int stdin_fd, stdout_fd, stderr_fd; /* the user's, borrowed; -1: not attached */
-	bool terminal;	     /* the container has one: raw mode, size at start and on SIGWINCH */
-	bool sig_proxy;	     /* pass signals we get on to the container */
-	bool lossless;	     /* the foreground run: monitor waits for us */
+	bool terminal;  /* the container has one: raw mode, size at start and on SIGWINCH */
+	bool sig_proxy; /* pass signals we get on to the container */
+	bool lossless;  /* the foreground run: monitor waits for us */
 	const char *detach_keys; /* "ctrl-p,ctrl-q"; "" disables, NULL is the default */
 };
 
@@ -34,11 +34,11 @@ void attach_signals(sigset_t *ret);
 
 /**
  * attach_run() - copy until the container ends or the user detaches
- * All output has been written when it returns. The terminal's mode and the signal mask are put back on
- * every way out, and before a signal that is not passed on ends us.
+ * All output has been written when it returns. The terminal's mode and the signal mask are put back
+ * on every way out, and before a signal that is not passed on ends us.
  * @ret_exit: 0..255 when ATTACH_EXITED
- * @err: ERR_USAGE (detach keys); ERR_SYSTEM: EPIPE when our own stdout was closed; ERR_REMOTE (cut off for
- *       being too slow, version mismatch)
+ * @err: ERR_USAGE (detach keys); ERR_SYSTEM: EPIPE when our own stdout was closed; ERR_REMOTE (cut
+ * off for being too slow, version mismatch)
  */
 int attach_run(int monitor_fd, const struct attach_options *opts, enum attach_end *ret_end,
 	int *ret_exit, struct error **err);
@@ -50,8 +50,9 @@ struct exec_options {
 
 /**
  * exec_run() - send PLAN (flat block) to the monitor, then as attach_run()
- * With stdio.terminal the plan must have PROCESS_TERMINAL. All of stdout and stderr that the command itself
- * wrote has been written when it returns; what its children in the background write later is dropped.
+ * With stdio.terminal the plan must have PROCESS_TERMINAL. All of stdout and stderr that the
+ * command itself wrote has been written when it returns; what its children in the background write
+ * later is dropped.
  * @ret_exit: the command's status
  * @ret_id:   64 hex digits and NUL
  * @ret_end:  ATTACH_DETACHED at once with DETACH
@@ -67,8 +68,8 @@ int monitor_resize(int monitor_fd, uint16_t height, uint16_t width, struct error
 int monitor_pause(int monitor_fd, bool pause, struct error **err);
 /** monitor_reopen_log() - after the log file was moved away. */
 int monitor_reopen_log(int monitor_fd, struct error **err);
-/** monitor_wait() - block until the container has ended and its exit is recorded. The connection's end of
- * file tells later that its lock is free. @err: ERR_REMOTE when the monitor died */
+/** monitor_wait() - block until the container has ended and its exit is recorded. The connection's
+ * end of file tells later that its lock is free. @err: ERR_REMOTE when the monitor died */
 int monitor_wait(int monitor_fd, int *ret_exit, struct error **err);
 /** monitor_namespace() - a descriptor (owned) for one of the container's namespaces (enum
  * namespace_type). @err: ERR_NOT_FOUND when it has none of its own */

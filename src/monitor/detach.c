@@ -31,11 +31,11 @@ int detach_keys_parse(const char *text, struct detach_keys *ret, struct error **
 
 		/* a comma itself is a key when nothing else is there: ",,": not worth the rule */
 		if (keys.count == DETACH_KEYS_MAX)
-			return error_set(err, ERR_USAGE, "detach keys '%s': more than %d keys", text,
-				DETACH_KEYS_MAX);
+			return error_set(err, ERR_USAGE, "detach keys '%s': more than %d keys",
+				text, DETACH_KEYS_MAX);
 		if (key_parse(p, len, &keys.keys[keys.count++]) < 0)
-			return error_set(err, ERR_USAGE, "detach keys '%s': unknown key '%.*s'", text,
-				(int)len, p);
+			return error_set(err, ERR_USAGE, "detach keys '%s': unknown key '%.*s'",
+				text, (int)len, p);
 		p += len;
 		if (!*p)
 			break;
@@ -45,8 +45,8 @@ int detach_keys_parse(const char *text, struct detach_keys *ret, struct error **
 	return 0;
 }
 
-bool detach_keys_feed(struct detach_keys *keys, const uint8_t *data, size_t len, uint8_t *out,
-	size_t *ret_len)
+bool detach_keys_feed(
+	struct detach_keys *keys, const uint8_t *data, size_t len, uint8_t *out, size_t *ret_len)
 {
 	size_t done = 0;
 
@@ -61,9 +61,11 @@ bool detach_keys_feed(struct detach_keys *keys, const uint8_t *data, size_t len,
 			}
 			continue;
 		}
-		/* The longest end of (held back + this byte) that begins the sequence stays held. */
+		/* The longest end of (held back + this byte) that begins the sequence stays held.
+		 */
 		for (keep = keys->matched; keep > 0; keep--)
-			if (memcmp(keys->keys + keys->matched - keep + 1, keys->keys, keep - 1) == 0 &&
+			if (memcmp(keys->keys + keys->matched - keep + 1, keys->keys, keep - 1) ==
+					0 &&
 				data[i] == keys->keys[keep - 1])
 				break;
 		memcpy(out + done, keys->keys, keys->matched + 1 - keep);

@@ -103,18 +103,21 @@ static size_t format_k8s(const char *stream, const struct timespec *time, const 
  * go on behind the end. */
 static int utf8_length(const uint8_t *p, size_t len)
 {
-	int want = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-		: p[0] < 0xf5							 ? 4
-										 : 0;
+	int want = p[0] < 0x80   ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 
 	for (int i = 1; i < want; i++) {
 		if ((size_t)i == len)
 			return -1;
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-		if (i == 1 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-				      (p[0] == 0xf0 && p[1] < 0x90) ||
-				      (p[0] == 0xf4 && p[1] > 0x8f)))
+		if (i == 1 &&
+			((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+				(p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
 			return 0;
 	}
 	return want;

@@ -12,16 +12,17 @@
  *
  * k8s-file is the CRI's format (KEP "CRI log", as kubelet and conmon read and write it):
  *     2016-10-06T00:17:09.669794202+00:00 stdout F text
- * time in RFC 3339 with nine digits, UTC; stream; F for a line that ended in a newline, P for a part of
- * one: a record ends where the container's write ended, or at LOG_PART_MAX. Joining P records up to the
- * next F of the same stream gives the bytes back exactly.
+ * time in RFC 3339 with nine digits, UTC; stream; F for a line that ended in a newline, P for a
+ * part of one: a record ends where the container's write ended, or at LOG_PART_MAX. Joining P
+ * records up to the next F of the same stream gives the bytes back exactly.
  *
- * json-file is docker's: {"log":"text\n","stream":"stdout","time":"2016-10-06T00:17:09.669794202Z"},
- * parts are records whose text does not end in a newline. As in docker, bytes that are no UTF-8 become
- * U+FFFD; a sequence cut by a read is held back and joined.
+ * json-file is docker's:
+ * {"log":"text\n","stream":"stdout","time":"2016-10-06T00:17:09.669794202Z"}, parts are records
+ * whose text does not end in a newline. As in docker, bytes that are no UTF-8 become U+FFFD; a
+ * sequence cut by a read is held back and joined.
  */
 
-#define LOG_PART_MAX   8192u /* bytes of text in one record */
+#define LOG_PART_MAX   8192u                    /* bytes of text in one record */
 #define LOG_RECORD_MAX (6 * LOG_PART_MAX + 128) /* bytes; every byte escaped as \u00XX */
 #define LOG_TIME_MAX   40
 

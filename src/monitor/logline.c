@@ -56,8 +56,9 @@ static bool parse_time(const char *p, const char *end, uint64_t *ret_ns)
 	}
 	if (p != end)
 		return false;
-	days = (int64_t)(year - 1970) * 365 + (int64_t)((year - 1969) / 4 - (year - 1901) / 100 +
-		(year - 1601) / 400) + before[month - 1] + day - 1;
+	days = (int64_t)(year - 1970) * 365 +
+	       (int64_t)((year - 1969) / 4 - (year - 1901) / 100 + (year - 1601) / 400) +
+	       before[month - 1] + day - 1;
 	if (month > 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
 		days++;
 	seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
@@ -281,8 +282,7 @@ static bool parse_json(const char *line, size_t len, struct strbuf *scratch, str
 	return true;
 }
 
-bool log_record_parse(
-	const char *line, size_t len, struct strbuf *scratch, struct log_record *ret)
+bool log_record_parse(const char *line, size_t len, struct strbuf *scratch, struct log_record *ret)
 {
 	struct log_record record = {0};
 

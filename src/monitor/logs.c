@@ -23,18 +23,18 @@
 #define LOG_FILES_MAX 1000 /* as the monitor keeps at most */
 
 /*
- * Files are walked from old to new. Rotation renames them under us, so the place is known by inode: the
- * file after the one we hold is the one whose number is one lower than the number it has now.
+ * Files are walked from old to new. Rotation renames them under us, so the place is known by inode:
+ * the file after the one we hold is the one whose number is one lower than the number it has now.
  */
 struct reader {
 	int dir_fd, fd;
 	const struct logs_options *opts;
 	const struct logs_sink *sink;
-	struct strbuf held;    /* begin of a record whose end is not written yet */
+	struct strbuf held; /* begin of a record whose end is not written yet */
 	struct strbuf scratch, out;
-	bool in_line[3];       /* a partial line was printed last on this stream */
-	bool skip;	       /* the rest of an overlong record */
-	bool done;	       /* past until_ns */
+	bool in_line[3]; /* a partial line was printed last on this stream */
+	bool skip;       /* the rest of an overlong record */
+	bool done;       /* past until_ns */
 };
 
 static int file_open(int dir_fd, unsigned int number)
@@ -138,8 +138,7 @@ static int on_block(struct reader *r, const char *data, size_t len, struct error
 				strbuf_add(&r->held, data, part);
 			if (!newline)
 				return 0;
-			if (!r->skip &&
-				on_record(r, strbuf_str(&r->held), r->held.len, err) < 0)
+			if (!r->skip && on_record(r, strbuf_str(&r->held), r->held.len, err) < 0)
 				return -1;
 			strbuf_reset(&r->held);
 			r->skip = false;
@@ -198,9 +197,9 @@ static int read_files(struct reader *r, struct error **err)
 }
 
 /*
- * Backwards through one file: the offset where the last LINES lines begin. *LINES is lowered by those
- * that are found; when it is not 0 afterwards the whole file belongs to them.
- * *LAST: no record was seen yet, in newer files neither; the very last may be a part of a line.
+ * Backwards through one file: the offset where the last LINES lines begin. *LINES is lowered by
+ * those that are found; when it is not 0 afterwards the whole file belongs to them. *LAST: no
+ * record was seen yet, in newer files neither; the very last may be a part of a line.
  */
 static int tail_file(int fd, int64_t *lines, bool *last, off_t *ret_offset, struct error **err)
 {
@@ -228,14 +227,16 @@ static int tail_file(int fd, int64_t *lines, bool *last, off_t *ret_offset, stru
 		strbuf_add(&joined, held.data ? held.data : "", held.len);
 		end = joined.len;
 		for (;;) {
-			/* A record ends at END, with its newline; it begins behind the one before. */
+			/* A record ends at END, with its newline; it begins behind the one before.
+			 */
 			const char *newline = end ? memrchr(joined.data, '\n', end - 1) : NULL;
 			size_t begin = newline ? (size_t)(newline - joined.data) + 1 : 0;
 
 			if (!newline && (pos > 0 || end == 0))
 				break;
 			if (joined.data[end - 1] == '\n') {
-				bool ends = log_record_ends_line(joined.data + begin, end - 1 - begin);
+				bool ends =
+					log_record_ends_line(joined.data + begin, end - 1 - begin);
 
 				/* a line begins behind the end of the one before it */
 				if (ends || *last) {
@@ -336,8 +337,8 @@ static int follow(struct reader *r, int inotify_fd, struct error **err)
 	cleanup_close int lock_fd = openat(r->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	bool ended = false;
 
-	/* The monitor writes the last of the log before `exit`, and holds the lock beyond it; one that was
-	 * killed has let go of the lock. */
+	/* The monitor writes the last of the log before `exit`, and holds the lock beyond it; one
+	 * that was killed has let go of the lock. */
 	for (;;) {
 		struct pollfd event = {.fd = inotify_fd, .events = POLLIN};
 		int timeout, n;
@@ -372,10 +373,9 @@ int logs_read(int dir_fd, const struct logs_options *opts, const struct logs_sin
 	if (opts->follow) {
 		inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 		/* IN_CLOSE_WRITE: of the log, and of the lock by a monitor that was killed */
-		if (inotify_fd < 0 ||
-			inotify_add_watch(inotify_fd, fd_path(dir_fd, path),
-				IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE |
-					IN_DELETE_SELF) < 0)
+		if (inotify_fd < 0 || inotify_add_watch(inotify_fd, fd_path(dir_fd, path),
+					      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE |
+						      IN_DELETE_SELF) < 0)
 			return error_errno(err, errno,
 				"watch the log; see sysctl fs.inotify.max_user_instances");
 	}

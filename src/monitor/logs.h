@@ -7,16 +7,16 @@
 #include "util/error.h"
 
 /*
- * Reading a container's log: "log" in its directory and what the monitor rotated away ("log.1" is the
- * newest of those). The monitor may write and rotate meanwhile.
+ * Reading a container's log: "log" in its directory and what the monitor rotated away ("log.1" is
+ * the newest of those). The monitor may write and rotate meanwhile.
  */
 
 struct logs_options {
-	bool follow;	  /* until the container has ended; only for one that runs */
+	bool follow; /* until the container has ended; only for one that runs */
 	bool timestamps;
-	int64_t tail;	  /* last lines to begin with; negative: all */
+	int64_t tail;                /* last lines to begin with; negative: all */
 	uint64_t since_ns, until_ns; /* CLOCK_REALTIME; 0: no bound */
-	const char *name; /* put before every line; NULL: none */
+	const char *name;            /* put before every line; NULL: none */
 };
 
 /* Where the text goes. */
@@ -31,8 +31,8 @@ struct logs_sink {
 /**
  * logs_read() - pass the log to SINK
  * @dir_fd: containers/<id>
- * Partial records are joined: what comes out is what went in, byte for byte (json-file: but for bytes
- * that are no UTF-8). A container without a log gives nothing.
+ * Partial records are joined: what comes out is what went in, byte for byte (json-file: but for
+ * bytes that are no UTF-8). A container without a log gives nothing.
  * @err: ERR_SYSTEM; what SINK returns
  */
 int logs_read(int dir_fd, const struct logs_options *opts, const struct logs_sink *sink,

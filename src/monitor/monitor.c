@@ -22,8 +22,8 @@
 /* pod-monitor is some 60 KiB; more is not ours. */
 #define PROGRAM_SIZE_MAX (16u << 20)
 
-/* A copy that nobody can write to: an exec session whose command is "#!/proc/self/exe" runs our file
- * inside the container, whose root could open it for writing afterwards. */
+/* A copy that nobody can write to: an exec session whose command is "#!/proc/self/exe" runs our
+ * file inside the container, whose root could open it for writing afterwards. */
 static int program_seal(int fd, size_t size, struct error **err)
 {
 	cleanup_close int copy_fd = -1;
@@ -49,8 +49,8 @@ static int program_seal(int fd, size_t size, struct error **err)
 				"copy 'pod-monitor' into memory: it became shorter");
 		done += (size_t)n;
 	}
-	if (fcntl(copy_fd, F_ADD_SEALS,
-		    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	if (fcntl(copy_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
+		0)
 		return error_errno(err, errno, "seal the copy of 'pod-monitor'");
 	return steal_fd(&copy_fd);
 }

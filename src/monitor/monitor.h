@@ -12,24 +12,25 @@
  *
  * The command forks the monitor process (own session, own stdio), which calls runtime_create(),
  * network_start(), runtime_start() in the memory of `pod`, and then executes
- * libexec/pod/pod-monitor (static, tens of KiB), which keeps the pid, the children and the descriptors
- * handed over. Everything it needs to know travels in one block in a memfd: struct monitor_handover.
+ * libexec/pod/pod-monitor (static, tens of KiB), which keeps the pid, the children and the
+ * descriptors handed over. Everything it needs to know travels in one block in a memfd: struct
+ * monitor_handover.
  */
 
-#define MONITOR_HANDOVER_MAGIC	 0x6e6d6f31u
+#define MONITOR_HANDOVER_MAGIC   0x6e6d6f31u
 #define MONITOR_HANDOVER_VERSION 1
-#define MONITOR_HANDOVER_FD	 0 /* stdin: the one number that is not handed over itself */
-#define MONITOR_ID_MAX	       64
-#define MONITOR_NAME_MAX       255
-#define MONITOR_PATH_MAX       4096
+#define MONITOR_HANDOVER_FD      0 /* stdin: the one number that is not handed over itself */
+#define MONITOR_ID_MAX           64
+#define MONITOR_NAME_MAX         255
+#define MONITOR_PATH_MAX         4096
 
 enum monitor_log_driver { LOG_DRIVER_K8S_FILE, LOG_DRIVER_JSON_FILE, LOG_DRIVER_NONE };
 
 enum monitor_flags {
 	MONITOR_TERMINAL = 1,
-	MONITOR_STDIN_OPEN = 2,	 /* -i: keep stdin open; else the process's stdin is /dev/null */
-	MONITOR_REMOVE = 4,	 /* --rm: record goes away at the end */
-	MONITOR_LOSSLESS = 8,	 /* first_client_fd is a foreground run's client: back-pressure */
+	MONITOR_STDIN_OPEN = 2,    /* -i: keep stdin open; else the process's stdin is /dev/null */
+	MONITOR_REMOVE = 4,        /* --rm: record goes away at the end */
+	MONITOR_LOSSLESS = 8,      /* first_client_fd is a foreground run's client: back-pressure */
 	MONITOR_SHARE_USERNS = 16, /* listen on userns_listen_fd and hand out userns */
 };
 
@@ -38,16 +39,16 @@ struct monitor_handover {
 	uint32_t magic, version, size, flags;
 	int32_t init_pid;
 	int32_t init_pidfd;
-	int32_t lock_fd;	  /* the container's lock: held until the last mount is gone */
+	int32_t lock_fd;          /* the container's lock: held until the last mount is gone */
 	int32_t container_dir_fd; /* containers/<id> */
 	int32_t containers_dir_fd, names_dir_fd, tmp_dir_fd; /* for --rm and the events file */
-	int32_t runtime_dir_fd;	  /* where sockets are; removed at the end */
-	int32_t listen_fd;	  /* attach/control socket, bound and listening */
+	int32_t runtime_dir_fd; /* where sockets are; removed at the end */
+	int32_t listen_fd;      /* attach/control socket, bound and listening */
 	int32_t userns_listen_fd;
 	int32_t first_client_fd; /* connected client of the command that started us, -1 detached */
-	int32_t terminal_fd;	 /* pty master */
+	int32_t terminal_fd;     /* pty master */
 	int32_t stdin_fd, stdout_fd, stderr_fd; /* our ends of the pipes */
-	int32_t log_fd;		 /* containers/<id>/log opened O_APPEND, -1 for none */
+	int32_t log_fd; /* containers/<id>/log opened O_APPEND, -1 for none */
 	int32_t namespace_fds[NAMESPACE_COUNT];
 	int32_t cgroup_fd;
 	int32_t network_pidfd, network_exit_fd; /* slirp4netns: ends when exit_fd closes */

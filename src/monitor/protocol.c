@@ -46,8 +46,8 @@ bool protocol_message_check(const void *message, size_t len)
 	       header.length <= payload_size[header.type].max;
 }
 
-int protocol_send(int fd, const struct protocol_header *header, const void *payload,
-	const int *fds, size_t fd_count, int flags)
+int protocol_send(int fd, const struct protocol_header *header, const void *payload, const int *fds,
+	size_t fd_count, int flags)
 {
 	union {
 		char space[CMSG_SPACE(sizeof(int) * PROTOCOL_FDS_MAX)];
@@ -118,8 +118,7 @@ ssize_t protocol_receive(int fd, void *buf, size_t capacity, int fds[PROTOCOL_FD
 	if (n == 0 && !count)
 		return 0;
 	/* MSG_CTRUNC: the kernel dropped descriptors that did not fit. */
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-		!protocol_message_check(buf, (size_t)n)) {
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !protocol_message_check(buf, (size_t)n)) {
 		for (int i = 0; i < PROTOCOL_FDS_MAX; i++) {
 			if (fds[i] >= 0)
 				(void)close(fds[i]); /* nobody else knows it */

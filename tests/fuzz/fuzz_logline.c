@@ -18,8 +18,8 @@ static void round_trip(const uint8_t *data, size_t size, size_t capacity)
 	char *out = xmalloc(capacity);
 
 	for (size_t at = 0, used; at < size; at += used) {
-		size_t n = log_format(LOG_DRIVER_K8S_FILE, "stdout", &time, NULL, data + at, size - at,
-			out, capacity, &used);
+		size_t n = log_format(LOG_DRIVER_K8S_FILE, "stdout", &time, NULL, data + at,
+			size - at, out, capacity, &used);
 
 		if (!used)
 			abort();

@@ -45,6 +45,23 @@ log_has()
 	pod logs "$1" | grep -q "$2"
 }
 
+# descriptors PID - how many it has open
+descriptors()
+{
+	find /proc/"$1"/fd -mindepth 1 | wc -l
+}
+
+# descriptors_are PID N, descriptors_above PID N
+descriptors_are()
+{
+	[ "$(descriptors "$1")" -eq "$2" ]
+}
+
+descriptors_above()
+{
+	[ "$(descriptors "$1")" -gt "$2" ]
+}
+
 random_file()
 {
 	head -c "$2" /dev/urandom >"$1"
@@ -114,14 +131,14 @@ random_file()
 
 	run_detached loud --log-driver none -- sh -c 'while :; do echo a line of some length; done'
 	pid=$(monitor_pid loud)
-	before=$(ls /proc/"$pid"/fd | wc -l)
+	before=$(descriptors "$pid")
 	mkfifo pipe
 	sh -c 'exec pod attach loud >pipe 2>err' 3>&- &
 	client=$!
 	exec 4<pipe
 	# attached when the monitor has one descriptor more; nothing is read until it has given up
-	wait_until 20 sh -c "[ \$(ls /proc/$pid/fd | wc -l) -gt $before ]"
-	wait_until 20 sh -c "[ \$(ls /proc/$pid/fd | wc -l) -eq $before ]"
+	wait_until 20 descriptors_above "$pid" "$before"
+	wait_until 20 descriptors_are "$pid" "$before"
 	cat <&4 >/dev/null
 	exec 4<&-
 	wait_status $client
@@ -178,7 +195,7 @@ random_file()
 	send ab' pod run -it --detach-keys a,b --name d --network none $IMAGE sh
 	assert_success
 	run on_pty 'send \x10\x11
-	line echo st''ill
+	line echo still
 	expect still
 	line exit 6' pod attach --detach-keys '' d
 	assert_status 6
@@ -328,12 +345,12 @@ random_file()
 	run_detached c -i -- sh -c 'while read -r x; do echo $x; done'
 	pod exec c true
 	pid=$(monitor_pid c)
-	before=$(ls /proc/"$pid"/fd | wc -l)
+	before=$(descriptors "$pid")
 	for i in $(seq 100); do
 		timeout 0.02 pod attach --sig-proxy=false c </dev/null >/dev/null || :
 		pod exec c true
 	done
-	wait_until 20 sh -c "[ \$(ls /proc/$pid/fd | wc -l) -eq $before ]"
+	wait_until 20 descriptors_are "$pid" "$before"
 	after=$(awk '/^Pss_Anon/ { print $2 }' /proc/"$pid"/smaps_rollup)
 	[ "$after" -le 64 ]
 }
@@ -433,7 +450,7 @@ for line in open(sys.argv[1]):
 	pod exec c touch /go
 	wait $!
 	assert_equal "$(cat out)" "$(for i in $(seq 1000 1500); do echo "a line that has number $i"; done)"
-	[ "$(ls "$STORE"/containers/*/log* | wc -l)" -eq 3 ]
+	[ "$(find "$STORE"/containers/*/ -maxdepth 1 -name 'log*' | wc -l)" -eq 3 ]
 	[ "$(cat "$STORE"/containers/*/log* | wc -c)" -le 33000 ]
 }
 

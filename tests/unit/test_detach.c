@@ -83,8 +83,8 @@ static void test_feed(void **state)
 				size_t n;
 
 				detached = detach_keys_feed(&keys,
-					(const uint8_t *)feeds[i].input + at, MIN(step, len - at), piece,
-					&n);
+					(const uint8_t *)feeds[i].input + at, MIN(step, len - at),
+					piece, &n);
 				memcpy(out + done, piece, n);
 				done += n;
 			}

@@ -66,8 +66,8 @@ static const struct {
 		"{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}\n"},
 	{LOG_DRIVER_JSON_FILE, "a", "{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}\n"},
 	{LOG_DRIVER_JSON_FILE, "\"\\<\x01\t\xc3\xa4\xff\n",
-		"{\"log\":\"\\\"\\\\\\u003c\\u0001\\t\xc3\xa4\\ufffd\\n\",\"stream\":\"stdout\",\"time\":\"" T0
-		"Z\"}\n"},
+		"{\"log\":\"\\\"\\\\\\u003c\\u0001\\t\xc3\xa4\\ufffd\\n\",\"stream\":\"stdout\","
+		"\"time\":\"" T0 "Z\"}\n"},
 	{LOG_DRIVER_NONE, "a\n", ""},
 };
 
@@ -78,8 +78,8 @@ static void test_format(void **state)
 		struct log_carry carry = {0};
 		char out[1024];
 		size_t used, n = log_format(formats[i].driver, "stdout", &t0, &carry,
-				     (const uint8_t *)formats[i].input, strlen(formats[i].input), out,
-				     sizeof(out), &used);
+				     (const uint8_t *)formats[i].input, strlen(formats[i].input),
+				     out, sizeof(out), &used);
 
 		assert_int_equal(used, strlen(formats[i].input));
 		assert_int_equal(n, strlen(formats[i].output));
@@ -135,9 +135,11 @@ static const struct {
 	{"", false, NULL, false},
 	{"2016-13-06T00:17:09Z stdout F a", false, NULL, false},
 	{"{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}", true, "a", true},
-	{"{ \"time\" : \"" T0 "Z\", \"attrs\":{\"a\":[\"}\"]}, \"stream\":\"stdout\", \"log\":\"\\ud83d\\ude00\"}",
+	{"{ \"time\" : \"" T0
+	 "Z\", \"attrs\":{\"a\":[\"}\"]}, \"stream\":\"stdout\", \"log\":\"\\ud83d\\ude00\"}",
 		true, "\xf0\x9f\x98\x80", false},
-	{"{\"log\":\"\\ud83d\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}", true, "\xef\xbf\xbd", false},
+	{"{\"log\":\"\\ud83d\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}", true, "\xef\xbf\xbd",
+		false},
 	{"{\"log\":\"a\\n\",\"stream\":\"stdout\"}", false, NULL, false},
 	{"{\"log\":\"a\\x\",\"stream\":\"stdout\",\"time\":\"" T0 "Z\"}", false, NULL, false},
 	{"{\"log\":\"a", false, NULL, false},
@@ -236,8 +238,12 @@ static void test_read(void **state)
 		strbuf_clear(&got);
 	}
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(
-			unlinkat(dir_fd, i == 0 ? "log" : i == 1 ? "log.1" : "log.2", 0), 0);
+		assert_int_equal(unlinkat(dir_fd,
+					 i == 0   ? "log"
+					 : i == 1 ? "log.1"
+						  : "log.2",
+					 0),
+			0);
 	close(dir_fd);
 	rmdir(path);
 }

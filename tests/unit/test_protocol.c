@@ -19,7 +19,7 @@
 static const struct {
 	const char *name;
 	uint32_t type, length; /* as the header says */
-	size_t sent;	       /* bytes that follow it */
+	size_t sent;           /* bytes that follow it */
 	bool good;
 } cases[] = {
 	{"empty payload", PROTOCOL_CLOSE_STDIN, 0, 0, true},
@@ -30,7 +30,8 @@ static const struct {
 	{"short packet", PROTOCOL_DATA, 100, 99, false},
 	{"long packet", PROTOCOL_DATA, 100, 101, false},
 	{"length that wraps", PROTOCOL_DATA, UINT32_MAX, 15, false},
-	{"hello", PROTOCOL_HELLO, sizeof(struct protocol_hello), sizeof(struct protocol_hello), true},
+	{"hello", PROTOCOL_HELLO, sizeof(struct protocol_hello), sizeof(struct protocol_hello),
+		true},
 	{"longer hello of a newer version", PROTOCOL_HELLO, 100, 100, true},
 	{"short hello", PROTOCOL_HELLO, 4, 4, false},
 	{"exec", PROTOCOL_EXEC, sizeof(struct protocol_exec), sizeof(struct protocol_exec), true},
@@ -54,7 +55,8 @@ static void test_check(void **state)
 		uint8_t *message = xcalloc(1, sizeof(header) + cases[i].sent);
 
 		memcpy(message, &header, sizeof(header));
-		if (protocol_message_check(message, sizeof(header) + cases[i].sent) != cases[i].good)
+		if (protocol_message_check(message, sizeof(header) + cases[i].sent) !=
+			cases[i].good)
 			fail_msg("%s", cases[i].name);
 		free(message);
 	}

@@ -14,9 +14,9 @@
 #include "monitor/program/state.h"
 
 /*
- * Connections. A message to a client is sent without waiting. Output may fill only a part of a socket's
- * buffer (see output_room()), so that short answers always find room in it; a peer for which even
- * they do not fit reads nothing and is dropped.
+ * Connections. A message to a client is sent without waiting. Output may fill only a part of a
+ * socket's buffer (see output_room()), so that short answers always find room in it; a peer for
+ * which even they do not fit reads nothing and is dropped.
  */
 
 #define TAIL_MAX (8u << 20)
@@ -63,8 +63,8 @@ void client_drop(struct monitor *m, unsigned int index)
 		return;
 	client->fd_plus_one = 0;
 	m->client_count--;
-	/* Closed with something unread (the HELLO of a client whose container ended at once), a unix
-	 * socket throws away what the peer has yet to read and tells it ECONNRESET instead. */
+	/* Closed with something unread (the HELLO of a client whose container ended at once), a
+	 * unix socket throws away what the peer has yet to read and tells it ECONNRESET instead. */
 	(void)shutdown(fd, SHUT_RD);
 	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) > 0)
 		;
@@ -132,8 +132,8 @@ static bool tail_add(struct tail *tail, const void *data, size_t len)
 			capacity *= 2;
 		if (capacity > TAIL_MAX)
 			return false;
-		fresh = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			0);
+		fresh = mmap(
+			NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (fresh == MAP_FAILED)
 			return false;
 		if (tail->data) {
@@ -163,8 +163,8 @@ void client_send(struct monitor *m, unsigned int index, enum protocol_type type,
 
 	if (!client->fd_plus_one)
 		return;
-	if (!(to_tail && m->tail.len) &&
-		protocol_send(client_fd(client), &header, payload, fds, fd_count, MSG_DONTWAIT) == 0)
+	if (!(to_tail && m->tail.len) && protocol_send(client_fd(client), &header, payload, fds,
+						 fd_count, MSG_DONTWAIT) == 0)
 		return;
 	if (to_tail && (m->tail.len || errno == EAGAIN) &&
 		tail_add(&m->tail, &header, sizeof(header)) && tail_add(&m->tail, payload, len))
@@ -430,8 +430,8 @@ static void exec_message(struct monitor *m, unsigned int index, struct exec *exe
 /* What each role may send, besides HELLO as the first. */
 static const uint32_t allowed[] = {
 	[CLIENT_NEW] = 1u << PROTOCOL_HELLO,
-	[CLIENT_ATTACH] = 1u << PROTOCOL_STDIN | 1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_DETACH |
-			  1u << PROTOCOL_RESIZE | 1u << PROTOCOL_SIGNAL,
+	[CLIENT_ATTACH] = 1u << PROTOCOL_STDIN | 1u << PROTOCOL_CLOSE_STDIN |
+			  1u << PROTOCOL_DETACH | 1u << PROTOCOL_RESIZE | 1u << PROTOCOL_SIGNAL,
 	[CLIENT_EXEC] = 1u << PROTOCOL_EXEC | 1u << PROTOCOL_RESIZE | 1u << PROTOCOL_SIGNAL,
 	[CLIENT_CONTROL] = 1u << PROTOCOL_HELLO | 1u << PROTOCOL_SIGNAL | 1u << PROTOCOL_RESIZE |
 			   1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_PAUSE |
@@ -559,16 +559,16 @@ void client_event(struct monitor *m, unsigned int index, uint32_t events)
 
 		client->flags &= (uint8_t)~CLIENT_WRITABLE_WANTED;
 		source_change(m, client_fd(client), EPOLLIN, SOURCE_CLIENT, index, generation);
-		client_send(m, index, PROTOCOL_DATA, m->output_pending_stream, 0, m->buffers->output,
-			m->output_pending, NULL, 0);
+		client_send(m, index, PROTOCOL_DATA, m->output_pending_stream, 0,
+			m->buffers->output, m->output_pending, NULL, 0);
 		output_resume(m);
 		if (!client->fd_plus_one || client->generation != generation)
 			return;
 	}
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	n = protocol_receive(client_fd(client), m->buffers->message, sizeof(m->buffers->message), fds,
-		MSG_DONTWAIT);
+	n = protocol_receive(client_fd(client), m->buffers->message, sizeof(m->buffers->message),
+		fds, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {

@@ -45,7 +45,8 @@ static int exit_write(struct monitor *m)
 	text_add(&t, ",\"finishedAt\":");
 	text_add_uint(&t, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 	text_add(&t, "}\n");
-	fd = openat(dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(
+		dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
 	if (write(fd, data, t.len) != (ssize_t)t.len ||
@@ -98,7 +99,8 @@ static void remove_entry(struct removal *r, int dir_fd, const char *name, int de
 	struct stat st;
 	int fd;
 
-	if (unlinkat(dir_fd, name, 0) == 0 || (errno != EISDIR && errno != EPERM && errno != EACCES))
+	if (unlinkat(dir_fd, name, 0) == 0 ||
+		(errno != EISDIR && errno != EPERM && errno != EACCES))
 		return;
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0)
 		return;
@@ -123,7 +125,8 @@ static void remove_entry(struct removal *r, int dir_fd, const char *name, int de
 	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
 }
 
-/* The next name in the directory but "." and ".."; NULL at its end. No DIR: it would bring a heap. */
+/* The next name in the directory but "." and ".."; NULL at its end. No DIR: it would bring a heap.
+ */
 struct entries {
 	int fd;
 	size_t at, len;
@@ -139,7 +142,7 @@ static const char *entry_next(struct entries *e)
 			uint16_t len;
 			uint8_t type;
 			char name[];
-		} *entry;
+		} * entry;
 		long n;
 
 		if (e->at >= e->len) {
@@ -168,8 +171,8 @@ static void remove_contents(struct removal *r, int dir_fd, int depth)
 }
 
 /*
- * Deletes the record's tree, in a child that is root of the user namespace: files of other ids are in it.
- * USERNS_FD is the last descriptor of that namespace that we hold.
+ * Deletes the record's tree, in a child that is root of the user namespace: files of other ids are
+ * in it. USERNS_FD is the last descriptor of that namespace that we hold.
  */
 static void tree_remove(struct monitor *m, int userns_fd)
 {
@@ -193,7 +196,8 @@ static void tree_remove(struct monitor *m, int userns_fd)
 	(void)removed_name(m, name);
 	do {
 		before = removal.moved;
-		removal.top_fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		removal.top_fd =
+			openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (removal.top_fd < 0 || fstat(removal.top_fd, &st) < 0)
 			break;
 		removal.dev = st.st_dev;
@@ -225,8 +229,8 @@ static void kill_children(void)
 	}
 }
 
-/* With a pid namespace of its own nothing is left of the container by now. Without (--pid host), what
- * its init left behind has become our child, round by round. */
+/* With a pid namespace of its own nothing is left of the container by now. Without (--pid host),
+ * what its init left behind has become our child, round by round. */
 static void end_children(void)
 {
 	do

@@ -25,23 +25,24 @@
  * Exec sessions.
  *
  *   monitor ── fork ── session          not dumpable, joins user, then all other namespaces
- *      │                  └─ clone3 ──── command   CLONE_PARENT: the monitor's child; process_exec()
- *      └──── report socket ──────────────────┘
+ *      │                  └─ clone3 ──── command   CLONE_PARENT: the monitor's child;
+ * process_exec() └──── report socket ──────────────────┘
  *
- * Over the report socket (SOCK_SEQPACKET) come, from the session, a struct process_failure when it cannot
- * join; from the command, first struct exec_hello (its pid is in the credentials, as the kernel
- * translates it; with a terminal its master is attached), then a struct process_failure, or end of file
- * when it has called execve. Neither is waited for: the command may be stopped by the container before
- * it gets there, which holds up this session only.
+ * Over the report socket (SOCK_SEQPACKET) come, from the session, a struct process_failure when it
+ * cannot join; from the command, first struct exec_hello (its pid is in the credentials, as the
+ * kernel translates it; with a terminal its master is attached), then a struct process_failure, or
+ * end of file when it has called execve. Neither is waited for: the command may be stopped by the
+ * container before it gets there, which holds up this session only.
  *
- * What can be seen from inside: the session never is in the container's pid namespace. The command is,
- * from clone3 to execve, but its memory is not dumpable and belongs to the host's user namespace, so
- * that no process inside may trace it, read /proc/PID/{mem,fd,exe,environ} or write to it; it shares
- * no memory with us, and all descriptors but its own are closed before the first setns.
+ * What can be seen from inside: the session never is in the container's pid namespace. The command
+ * is, from clone3 to execve, but its memory is not dumpable and belongs to the host's user
+ * namespace, so that no process inside may trace it, read /proc/PID/{mem,fd,exe,environ} or write
+ * to it; it shares no memory with us, and all descriptors but its own are closed before the first
+ * setns.
  */
 
 #define EXEC_HELLO_MAGIC 0x6e6d6568u
-#define DEVPTS_MAGIC	 0x1cd1
+#define DEVPTS_MAGIC     0x1cd1
 
 struct exec_hello {
 	uint32_t magic;
@@ -120,14 +121,16 @@ static void join_namespaces(const struct session *s)
 			session_fail(s->report_fd, PROCESS_STEP_ENTER, "user namespace");
 		/* Raw: single-threaded, and the ids of the map may not be ours yet. */
 		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
-			session_fail(s->report_fd, PROCESS_STEP_ENTER, "root of the user namespace");
+			session_fail(
+				s->report_fd, PROCESS_STEP_ENTER, "root of the user namespace");
 		/* A change of ids clears both. */
 		(void)prctl(PR_SET_DUMPABLE, 0);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	}
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (fds[order[i]] >= 0 && setns(fds[order[i]], 0) < 0)
-			session_fail(s->report_fd, PROCESS_STEP_ENTER, "namespaces of the container");
+			session_fail(
+				s->report_fd, PROCESS_STEP_ENTER, "namespaces of the container");
 }
 
 /* A new terminal in the container's /dev/pts, which must be one: the container could have put
@@ -183,8 +186,9 @@ static int send_hello(int report_fd, int master_fd)
 }
 
 /*
- * The command, in all of the container's namespaces, root of its user namespace, not dumpable, child of
- * the monitor. Holds its stdio and the report socket only. Must do nothing but become the process.
+ * The command, in all of the container's namespaces, root of its user namespace, not dumpable,
+ * child of the monitor. Holds its stdio and the report socket only. Must do nothing but become the
+ * process.
  */
 __attribute__((noreturn)) static void command_main(
 	const struct session *s, const struct process_plan *plan, int master_fd)
@@ -209,7 +213,8 @@ __attribute__((noreturn)) static void command_main(
 }
 
 /*
- * The session: the monitor's namespaces and ids on entry, no capability in the host. Joins and clones.
+ * The session: the monitor's namespaces and ids on entry, no capability in the host. Joins and
+ * clones.
  */
 __attribute__((noreturn)) static void session_main(const struct session *s)
 {
@@ -344,8 +349,8 @@ static void exec_close(struct monitor *m, struct exec *exec)
 	close_fd(&exec->pidfd);
 }
 
-void exec_request(struct monitor *m, unsigned int client, const struct protocol_exec *request,
-	int plan_fd)
+void exec_request(
+	struct monitor *m, unsigned int client, const struct protocol_exec *request, int plan_fd)
 {
 	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	int stdio[3] = {-1, -1, -1}, report[2] = {-1, -1}, one = 1, why;
@@ -387,7 +392,8 @@ void exec_request(struct monitor *m, unsigned int client, const struct protocol_
 		!make_stdio(m, exec, stdio))
 		goto failed;
 	exec->report_fd = report[0];
-	if (source_add(m, exec->report_fd, EPOLLIN, SOURCE_EXEC_REPORT, index, exec->generation) < 0)
+	if (source_add(m, exec->report_fd, EPOLLIN, SOURCE_EXEC_REPORT, index, exec->generation) <
+		0)
 		goto failed;
 	session = (struct session){
 		.monitor = m,
@@ -473,13 +479,13 @@ static void exec_started(struct monitor *m, struct exec *exec)
 		exec_drain(m, exec);
 }
 
-static void exec_failed(
-	struct monitor *m, struct exec *exec, const struct process_failure *failure)
+static void exec_failed(struct monitor *m, struct exec *exec, const struct process_failure *failure)
 {
 	if (exec->client) {
 		unsigned int client = exec->client - 1u;
 
-		client_send(m, client, PROTOCOL_EXEC_FAILED, 0, 0, failure, sizeof(*failure), NULL, 0);
+		client_send(
+			m, client, PROTOCOL_EXEC_FAILED, 0, 0, failure, sizeof(*failure), NULL, 0);
 		m->clients[client].exec = 0;
 	}
 	exec_close(m, exec);
@@ -528,7 +534,8 @@ void exec_report_event(struct monitor *m, unsigned int index)
 			pid = peer.pid;
 		}
 	}
-	if (n == (ssize_t)sizeof(message.hello) && message.hello.magic == EXEC_HELLO_MAGIC && pid > 0) {
+	if (n == (ssize_t)sizeof(message.hello) && message.hello.magic == EXEC_HELLO_MAGIC &&
+		pid > 0) {
 		exec->pid = pid;
 		/* Our own child, not reaped yet: nobody else can have the number. */
 		exec->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -577,8 +584,8 @@ bool exec_reaped(struct monitor *m, int pid, int exit_code)
 		exec->exit_code = exit_code;
 		exec_close(m, exec);
 		if (exec->client)
-			client_send(m, exec->client - 1u, PROTOCOL_EXITED, exit_code, 0, NULL, 0, NULL,
-				0);
+			client_send(m, exec->client - 1u, PROTOCOL_EXITED, exit_code, 0, NULL, 0,
+				NULL, 0);
 		return true;
 	}
 	return false;
@@ -604,8 +611,8 @@ void exec_container_ended(struct monitor *m)
 		if (exec->pidfd >= 0)
 			(void)syscall(SYS_pidfd_send_signal, exec->pidfd, SIGKILL, NULL, 0);
 		if (exec->client)
-			client_send(m, exec->client - 1u, PROTOCOL_EXITED, 128 + SIGKILL, 1, NULL, 0,
-				NULL, 0);
+			client_send(m, exec->client - 1u, PROTOCOL_EXITED, 128 + SIGKILL, 1, NULL,
+				0, NULL, 0);
 		exec->state = EXEC_ENDED;
 		exec_close(m, exec);
 	}

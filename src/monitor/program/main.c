@@ -21,8 +21,8 @@ static uint64_t source_key(enum source_kind kind, unsigned int index, unsigned i
 	return (uint64_t)kind << 48 | (uint64_t)(generation & 0xffff) << 32 | index;
 }
 
-int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind, unsigned int index,
-	unsigned int generation)
+int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind,
+	unsigned int index, unsigned int generation)
 {
 	struct epoll_event event = {
 		.events = events,
@@ -174,8 +174,8 @@ static bool monitor_init(struct monitor *m)
 	if (m->handover.listen_fd >= 0)
 		(void)source_add(m, m->handover.listen_fd, EPOLLIN, SOURCE_LISTEN, 0, 0);
 	if (m->handover.userns_listen_fd >= 0 && (m->handover.flags & MONITOR_SHARE_USERNS))
-		(void)source_add(m, m->handover.userns_listen_fd, EPOLLIN, SOURCE_USERNS_LISTEN, 0,
-			0);
+		(void)source_add(
+			m, m->handover.userns_listen_fd, EPOLLIN, SOURCE_USERNS_LISTEN, 0, 0);
 	output_start(m);
 	/* Without such a client there is nobody to be lossless for, nor to close stdin with. */
 	if (m->handover.first_client_fd < 0)
@@ -184,7 +184,8 @@ static bool monitor_init(struct monitor *m)
 		int index = client_add(m, m->handover.first_client_fd, CLIENT_NEW);
 
 		/* Attached from the first byte on: its HELLO may come later. */
-		m->clients[index].streams = 1u << PROTOCOL_STREAM_STDOUT | 1u << PROTOCOL_STREAM_STDERR;
+		m->clients[index].streams =
+			1u << PROTOCOL_STREAM_STDOUT | 1u << PROTOCOL_STREAM_STDERR;
 		if (m->handover.flags & MONITOR_LOSSLESS)
 			m->lossless = index + 1;
 	}
@@ -199,7 +200,7 @@ int main(void)
 
 	if (!monitor_init(m))
 		return 125; /* the command was told "started" already; init dies with us */
-	reap(m); /* what ended before the signalfd was there */
+	reap(m);            /* what ended before the signalfd was there */
 	while (!m->ended) {
 		struct epoll_event events[8];
 		int count = epoll_wait(m->epoll_fd, events, 8, m->dirty ? IDLE_MS : -1);

@@ -14,8 +14,8 @@
 static void output_watch(struct monitor *m, int stream)
 {
 	if (m->output_fd[stream] >= 0)
-		(void)source_add(m, m->output_fd[stream], EPOLLIN, SOURCE_OUTPUT,
-			(unsigned int)stream, 0);
+		(void)source_add(
+			m, m->output_fd[stream], EPOLLIN, SOURCE_OUTPUT, (unsigned int)stream, 0);
 }
 
 static int set_nonblocking(int fd)
@@ -90,7 +90,8 @@ void output_resume(struct monitor *m)
 
 void output_finish(struct monitor *m)
 {
-	/* What is pending goes to the tail first: sending again with the container ended does that. */
+	/* What is pending goes to the tail first: sending again with the container ended does that.
+	 */
 	if (m->output_pending) {
 		size_t len = m->output_pending;
 

@@ -13,13 +13,13 @@
 #include "monitor/protocol.h"
 
 /*
- * The monitor program: one thread, one epoll loop, no heap. All of its state is one struct of bounded
- * tables in the bss, of which only touched pages cost memory. Nothing here blocks: not on a client, not
- * on the container's stdin; the only waits are epoll_wait() and, after the end has been reported, the
- * close of the last namespace and the reaping of killed children.
+ * The monitor program: one thread, one epoll loop, no heap. All of its state is one struct of
+ * bounded tables in the bss, of which only touched pages cost memory. Nothing here blocks: not on a
+ * client, not on the container's stdin; the only waits are epoll_wait() and, after the end has been
+ * reported, the close of the last namespace and the reaping of killed children.
  *
- * What is waited for is a *source*: a kind and an index into that kind's table, with the generation of
- * the slot, so that an event for a slot that was reused within one batch is recognised.
+ * What is waited for is a *source*: a kind and an index into that kind's table, with the generation
+ * of the slot, so that an event for a slot that was reused within one batch is recognised.
  *
  * Signals: SIGCHLD by signalfd. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE and the user signals are
  * ignored: what wants to end a container signals the container (a shutdown's SIGTERM reaches its
@@ -33,12 +33,12 @@ enum source_kind {
 	SOURCE_SIGNAL,
 	SOURCE_LISTEN,
 	SOURCE_USERNS_LISTEN,
-	SOURCE_OUTPUT,	     /* index: 1 stdout, 2 stderr; a terminal is 1 */
-	SOURCE_STDIN,	     /* room in the container's stdin */
+	SOURCE_OUTPUT, /* index: 1 stdout, 2 stderr; a terminal is 1 */
+	SOURCE_STDIN,  /* room in the container's stdin */
 	SOURCE_CLIENT,
 	SOURCE_EXEC_REPORT,
-	SOURCE_EXEC_OUTPUT,  /* what is drained for a client that has gone: stdout or terminal */
-	SOURCE_EXEC_ERROR,   /* the same: stderr */
+	SOURCE_EXEC_OUTPUT, /* what is drained for a client that has gone: stdout or terminal */
+	SOURCE_EXEC_ERROR,  /* the same: stderr */
 };
 
 enum client_role {
@@ -51,11 +51,11 @@ enum client_role {
 
 enum client_flags {
 	CLIENT_LOSSLESS = 1,
-	CLIENT_WAITS = 2,	  /* sent WAIT: gets EXITED */
+	CLIENT_WAITS = 2, /* sent WAIT: gets EXITED */
 	CLIENT_WRITABLE_WANTED = 4,
 	CLIENT_STDIN_REFUSED = 8, /* told BUSY: gets READY */
 	CLIENT_DETACHED = 16,
-	CLIENT_TOLD = 32,	  /* EXITED was sent or queued */
+	CLIENT_TOLD = 32, /* EXITED was sent or queued */
 };
 
 /* A connection; the slot is free when fd is -1 + 1 == 0, so that untouched pages are free slots. */
@@ -65,7 +65,7 @@ struct client {
 	uint8_t role;
 	uint8_t flags;
 	uint8_t streams; /* attach: bits 1 << enum protocol_stream */
-	uint8_t exec;	 /* CLIENT_EXEC: index + 1 of its session, 0 before EXEC */
+	uint8_t exec;    /* CLIENT_EXEC: index + 1 of its session, 0 before EXEC */
 };
 
 enum exec_state { EXEC_FREE = 0, EXEC_STARTING, EXEC_RUNNING, EXEC_ENDED };
@@ -77,18 +77,18 @@ struct exec {
 	uint16_t client; /* index + 1, 0: gone */
 	uint16_t failed; /* report held a failure */
 	int session_pid; /* the middle process, until reaped */
-	int pid;	 /* the command, until reaped */
+	int pid;         /* the command, until reaped */
 	int pidfd;
-	int report_fd;	 /* monitor's end, until end of file */
+	int report_fd; /* monitor's end, until end of file */
 	int exit_code;
 	int output_fd, error_fd; /* our duplicates: stdout or terminal master, stderr */
-	int stdin_fd;		 /* handed out at EXEC_STARTED, then closed */
-	uint32_t order;		 /* of its start, for reuse of ended slots */
+	int stdin_fd;            /* handed out at EXEC_STARTED, then closed */
+	uint32_t order;          /* of its start, for reuse of ended slots */
 	char id[PROTOCOL_ID_LENGTH];
 };
 
 struct log {
-	int fd; /* -1: off */
+	int fd;     /* -1: off */
 	int errnum; /* why it was turned off */
 	enum monitor_log_driver driver;
 	uint64_t size_bytes;
@@ -119,9 +119,9 @@ struct monitor {
 	int output_pending_stream;
 	bool dirty; /* the buffers may have touched pages */
 
-	int stdin_fd;	    /* write end of the pipe, or a duplicate of the terminal */
+	int stdin_fd; /* write end of the pipe, or a duplicate of the terminal */
 	size_t stdin_start, stdin_len;
-	int stdin_client;   /* index + 1 of who sent it */
+	int stdin_client; /* index + 1 of who sent it */
 	bool stdin_close_wanted;
 
 	unsigned int client_high, exec_high; /* slots at and above were never used */
@@ -143,12 +143,12 @@ struct buffers {
 };
 
 /* main.c */
-int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind, unsigned int index,
-	unsigned int generation);
+int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind,
+	unsigned int index, unsigned int generation);
 void source_change(struct monitor *m, int fd, uint32_t events, enum source_kind kind,
 	unsigned int index, unsigned int generation);
-/** source_close() - take *FD (may be -1) out of the loop and close it. Children may hold duplicates, so
- * closing alone would leave it in. */
+/** source_close() - take *FD (may be -1) out of the loop and close it. Children may hold
+ * duplicates, so closing alone would leave it in. */
 void source_close(struct monitor *m, int *fd);
 
 /* log.c */
@@ -182,7 +182,8 @@ void client_drop(struct monitor *m, unsigned int index);
  * message goes to the tail when the container has ended. */
 void client_send(struct monitor *m, unsigned int index, enum protocol_type type, int value,
 	int value2, const void *payload, size_t len, const int *fds, size_t fd_count);
-/** clients_output() - one chunk to all that are attached to STREAM. False: the lossless one is full. */
+/** clients_output() - one chunk to all that are attached to STREAM. False: the lossless one is
+ * full. */
 bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t len);
 void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text);
 void clients_report_exit(struct monitor *m);
@@ -194,8 +195,8 @@ static inline int client_fd(const struct client *client)
 }
 
 /* exec.c */
-void exec_request(struct monitor *m, unsigned int client, const struct protocol_exec *request,
-	int plan_fd);
+void exec_request(
+	struct monitor *m, unsigned int client, const struct protocol_exec *request, int plan_fd);
 void exec_report_event(struct monitor *m, unsigned int index);
 void exec_drain_event(struct monitor *m, unsigned int index, bool error);
 void exec_client_gone(struct monitor *m, unsigned int index);

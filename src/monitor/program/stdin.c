@@ -8,9 +8,9 @@
 #include "monitor/program/state.h"
 
 /*
- * The container's stdin. A client sends one message and waits for the answer. What the pipe or terminal
- * does not take at once stays in buffers->stdin_, which belongs to one client at a time; others are told
- * BUSY and, when it is free, READY.
+ * The container's stdin. A client sends one message and waits for the answer. What the pipe or
+ * terminal does not take at once stays in buffers->stdin_, which belongs to one client at a time;
+ * others are told BUSY and, when it is free, READY.
  */
 
 static void reply(struct monitor *m, unsigned int index, enum protocol_stdin what)
@@ -38,7 +38,8 @@ static size_t stdin_write(struct monitor *m, const uint8_t *data, size_t len)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			/* EPIPE, EIO: nobody will read it any more. A terminal may be opened again. */
+			/* EPIPE, EIO: nobody will read it any more. A terminal may be opened again.
+			 */
 			if (!(m->handover.flags & MONITOR_TERMINAL))
 				stdin_close_now(m);
 			return len;
