@@ -129,7 +129,8 @@ random_file()
 @test "an attached client that reads nothing is cut off, and says so" {
 	local pid before client
 
-	run_detached loud --log-driver none -- sh -c 'while :; do echo a line of some length; done'
+	run_detached loud --log-driver none -- \
+		sh -c 'while [ ! -e /go ]; do sleep 0.05; done; while :; do echo a line of some length; done'
 	pid=$(monitor_pid loud)
 	before=$(descriptors "$pid")
 	mkfifo pipe
@@ -138,6 +139,7 @@ random_file()
 	exec 4<pipe
 	# attached when the monitor has one descriptor more; nothing is read until it has given up
 	wait_until 20 descriptors_above "$pid" "$before"
+	pod exec loud touch /go
 	wait_until 20 descriptors_are "$pid" "$before"
 	cat <&4 >/dev/null
 	exec 4<&-
@@ -406,7 +408,7 @@ for line in open(sys.argv[1]):
 	pod wait c
 	run --separate-stderr pod logs c
 	assert_fault 125 none
-	[ ! -s "$STORE"/containers/*/log ]
+	assert_equal "$(find "$STORE"/containers -name log -size +0)" ''
 }
 
 @test "logs: every byte of what was written" {
