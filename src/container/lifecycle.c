@@ -270,21 +270,6 @@ static int delete_tree(struct store *store, const char *name, struct error **err
 	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
 }
 
-/* What a killed monitor leaves in the runtime directory. */
-static void remove_sockets(struct store *store, const char *id)
-{
-	cleanup_dir DIR *dir = dir_open_at(store->runtime_fd, ".");
-	cleanup_free char *control = xasprintf("%s.sock", id);
-	cleanup_free char *suffix = xasprintf(".%.12s", id);
-	struct dirent *entry;
-
-	(void)unlinkat(store->runtime_fd, control, 0); /* mostly not there */
-	while (dir && (entry = dir_next(dir)))
-		if (str_starts_with(entry->d_name, "userns-") &&
-			str_ends_with(entry->d_name, suffix))
-			(void)unlinkat(store->runtime_fd, entry->d_name, 0); /* likewise */
-}
-
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err)
 {
@@ -319,10 +304,9 @@ int container_remove(struct store *store, struct container *container,
 			return 0;
 		return error_errno(err, errno, "remove container '%s'", config->name);
 	}
-	store_forget_sockets(store, config->id);
 	names_release(store, config->name, config->id);
 	if (container->status.started_ns)
-		remove_sockets(store, config->id);
+		store_forget_sockets(store, config->id);
 	if (delete_tree(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
 	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
