@@ -53,13 +53,17 @@ busybox_running()
 	run python3 "$LIB/overlays.py"
 	assert_output "$before"
 	for i in $(seq 10); do
-		pod restart -t 0 web >/dev/null &
-		pod cp web:/etc/passwd - >/dev/null 2>&1 &
-		pod exec web true >/dev/null 2>&1 &
+		pod restart -t 0 web >/dev/null 3>&- &
+		local restart=$!
+		pod cp web:/etc/passwd - >/dev/null 2>&1 3>&- &
+		local copy=$!
+		pod exec web true >/dev/null 2>&1 3>&- &
+		local exec=$!
 		run python3 "$LIB/overlays.py"
 		[ "${#lines[@]}" -le 1 ] || fail "round $i: $output"
+		wait "$restart"
+		wait "$copy" "$exec" || : # while it restarts there is nothing to copy from or to enter
 	done
-	wait
 }
 
 @test "restart, and start right after the prompt, wait for late unmounting" {
@@ -131,7 +135,7 @@ stopped()
 	cp "$POD_TEST_STAGE/tests/lib/hostile" "$HOME/hostile"
 	pod run -d --name prey --network none -v "$HOME/hostile:/hostile:ro" localhost/busybox /hostile /stop
 	wait_until 20 sh -c 'pod logs prey | grep watching'
-	run sh -c 'seq 1000 | xargs -P 4 -I "{}" pod exec -u 1000 prey true'
+	run sh -c 'seq 1000 | xargs -I "{}" pod exec -u 1000 prey true'
 	assert_success
 	pod exec prey touch /stop
 	run pod wait prey
