@@ -218,19 +218,15 @@ static int remove_tree_inner(int parent_fd, const char *name, dev_t dev, struct 
 		return error_errno(err, errno, "open '%s'", name);
 	if (st.st_dev != dev)
 		return error_set(err, ERR_CONFLICT, "'%s' is a mount point", name);
+	/* Names, of directories too, go only from one that may be written to. */
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(dirfd(dir), 0700); /* not ours: the removals tell */
 	while ((errno = 0, entry = dir_next(dir))) {
-		bool retried = false;
-
-again:
 		if (entry->d_type != DT_DIR && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			continue;
 		if (entry->d_type != DT_DIR && errno != EISDIR && errno != EPERM) {
 			if (errno == ENOENT)
 				continue;
-			if (errno == EACCES && !retried && fchmod(dirfd(dir), 0700) == 0) {
-				retried = true;
-				goto again;
-			}
 			return error_errno(err, errno, "remove '%s'", entry->d_name);
 		}
 		if (remove_tree_inner(dirfd(dir), entry->d_name, dev, err) < 0)

@@ -63,7 +63,8 @@ static int copy(const char *from, const char *to, bool confined, bool overwrite,
 {
 	cleanup_close int root_fd = open("root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int stream_fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	const struct copy_root host = {.fd = AT_FDCWD}, container = {.fd = root_fd, .confined = true};
+	const struct copy_root host = {.fd = AT_FDCWD},
+			       container = {.fd = root_fd, .confined = true};
 	const struct copy_unpack_options opts = {.overwrite = overwrite};
 
 	if (copy_pack(&host, from, stream_fd, err) < 0)
@@ -79,21 +80,14 @@ static void test_placement(void **state)
 		const char *from, *to, *result; /* result NULL: refused */
 		enum error_kind kind;
 	} cases[] = {
-		{"src/file", "dst/new", "dst/new", 0},
-		{"src/file", "dst", "dst/file", 0},
-		{"src/file", "dst/", "dst/file", 0},
-		{"src/file", "dst/old", "dst/old", 0},
+		{"src/file", "dst/new", "dst/new", 0}, {"src/file", "dst", "dst/file", 0},
+		{"src/file", "dst/", "dst/file", 0}, {"src/file", "dst/old", "dst/old", 0},
 		{"src/file", "dst/none/", NULL, ERR_NOT_FOUND},
-		{"src/file", "dst/none/x", NULL, ERR_NOT_FOUND},
-		{"src", "dst", "dst/src/file", 0},
-		{"src/", "dst", "dst/src/file", 0},
-		{"src/.", "dst", "dst/file", 0},
-		{"src", "dst/new", "dst/new/file", 0},
-		{"src/.", "dst/new", "dst/new/file", 0},
-		{"src", "dst/new/", "dst/new/file", 0},
-		{"src", "dst/old", NULL, ERR_CONFLICT},
-		{"none", "dst", NULL, ERR_NOT_FOUND},
-		{"src/file/", "dst", NULL, ERR_NOT_FOUND},
+		{"src/file", "dst/none/x", NULL, ERR_NOT_FOUND}, {"src", "dst", "dst/src/file", 0},
+		{"src/", "dst", "dst/src/file", 0}, {"src/.", "dst", "dst/file", 0},
+		{"src", "dst/new", "dst/new/file", 0}, {"src/.", "dst/new", "dst/new/file", 0},
+		{"src", "dst/new/", "dst/new/file", 0}, {"src", "dst/old", NULL, ERR_CONFLICT},
+		{"none", "dst", NULL, ERR_NOT_FOUND}, {"src/file/", "dst", NULL, ERR_NOT_FOUND},
 		{"src/to-file", "dst", "dst/to-file", 0}, /* the target's content */
 	};
 
@@ -128,7 +122,9 @@ static void test_tree(void **state)
 
 	(void)state;
 	mkdir("src", 0755);
-	mkdir("src/ro", 0555);
+	mkdir("src/ro", 0755);
+	mkdir("src/ro/sub", 0755);
+	assert_int_equal(chmod("src/ro", 0555), 0);
 	mkdir("dst", 0755);
 	put("src/file", "content", 04755);
 	assert_int_equal(link("src/file", "src/other"), 0);
@@ -199,19 +195,28 @@ static void test_hostile_stream(void **state)
 	} cases[] = {
 		{{{.type = TAR_REGULAR, .path = (char *)"../outside/f", .size_bytes = 1}}, 1},
 		{{{.type = TAR_DIRECTORY, .path = (char *)"d", .mode = 0755},
-			 {.type = TAR_REGULAR, .path = (char *)"d/../../outside/f", .size_bytes = 1}},
+			 {.type = TAR_REGULAR,
+				 .path = (char *)"d/../../outside/f",
+				 .size_bytes = 1}},
 			2},
 		{{{.type = TAR_DIRECTORY, .path = (char *)"d", .mode = 0755},
-			 {.type = TAR_SYMLINK, .path = (char *)"d/x", .link = (char *)"../../outside"},
+			 {.type = TAR_SYMLINK,
+				 .path = (char *)"d/x",
+				 .link = (char *)"../../outside"},
 			 {.type = TAR_REGULAR, .path = (char *)"d/x/f", .size_bytes = 1}},
 			3},
 		{{{.type = TAR_DIRECTORY, .path = (char *)"d", .mode = 0755},
-			 {.type = TAR_HARD_LINK, .path = (char *)"d/x",
+			 {.type = TAR_HARD_LINK,
+				 .path = (char *)"d/x",
 				 .link = (char *)"../outside/secret"}},
 			2},
 		{{{.type = TAR_DIRECTORY, .path = (char *)"d", .mode = 0755},
-			 {.type = TAR_SYMLINK, .path = (char *)"d/x", .link = (char *)"../../outside"},
-			 {.type = TAR_HARD_LINK, .path = (char *)"d/y", .link = (char *)"d/x/secret"}},
+			 {.type = TAR_SYMLINK,
+				 .path = (char *)"d/x",
+				 .link = (char *)"../../outside"},
+			 {.type = TAR_HARD_LINK,
+				 .path = (char *)"d/y",
+				 .link = (char *)"d/x/secret"}},
 			3},
 	};
 
@@ -231,8 +236,7 @@ static void test_hostile_stream(void **state)
 		put("outside/secret", "s", 0600);
 		tar_writer_init(writer, fd);
 		for (size_t j = 0; j < cases[i].count; j++) {
-			assert_int_equal(
-				tar_writer_entry(writer, &cases[i].entries[j], &err), 0);
+			assert_int_equal(tar_writer_entry(writer, &cases[i].entries[j], &err), 0);
 			if (cases[i].entries[j].size_bytes)
 				assert_int_equal(tar_writer_data(writer, "x", 1, &err), 0);
 		}
