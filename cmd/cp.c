@@ -13,7 +13,8 @@ struct cp_options {
 
 static const struct option_spec cp_options[] = {
 	OPTION_BOOL("archive", 'a', struct cp_options, archive,
-		"files copied into a container belong to its user; with --archive=false owners are kept"),
+		"files copied into a container belong to its user; with --archive=false owners are "
+		"kept"),
 	OPTION_BOOL("overwrite", 0, struct cp_options, overwrite,
 		"replace directories by other files and the other way round"),
 	OPTION_END,
@@ -58,21 +59,23 @@ static int cp_run(struct command_context *ctx, int argc, char **argv, struct err
 		return -1;
 	if (!from && !to)
 		return error_set(err, ERR_USAGE,
-			"'%s' and '%s': one of them must be in a container (CONTAINER:PATH)", argv[first],
-			argv[first + 1]);
+			"'%s' and '%s': one of them must be in a container (CONTAINER:PATH)",
+			argv[first], argv[first + 1]);
 	if (!destination.path && isatty(STDOUT_FILENO))
 		return error_set(err, ERR_USAGE, "refusing to write an archive to a terminal");
 	if (!source.path && isatty(STDIN_FILENO))
 		return error_set(err, ERR_USAGE, "refusing to read an archive from a terminal");
 	return container_copy(store, &source, &destination,
-		&(struct copy_options){.keep_ids = !opts.archive, .overwrite = opts.overwrite}, err);
+		&(struct copy_options){.keep_ids = !opts.archive, .overwrite = opts.overwrite},
+		err);
 }
 
 const struct command command_cp = {
 	.name = "cp",
 	.summary = "Copy files/folders between a container and the local filesystem",
-	.description = "Copies a file or a directory into, out of or between containers, running or not. "
-		       "'-' as source or destination is a tar archive on standard input or output.",
+	.description =
+		"Copies a file or a directory into, out of or between containers, running or not. "
+		"'-' as source or destination is a tar archive on standard input or output.",
 	.operands = "[CONTAINER:]SRC_PATH [CONTAINER:]DEST_PATH",
 	.examples = "pod cp web:/var/log/nginx ./logs\n"
 		    "pod cp index.html web:/srv/www/\n"

@@ -100,13 +100,15 @@ static int port_run(struct command_context *ctx, int argc, char **argv, struct e
 		if (port_spec_parse(argv[first], &query.port, &range, &query.udp, err) < 0)
 			return -1;
 		if (range != 1)
-			return error_set(err, ERR_USAGE, "'%s' is a range: name one port", argv[first]);
+			return error_set(
+				err, ERR_USAGE, "'%s' is a range: name one port", argv[first]);
 	}
 	if (!container_is_running(container))
 		return 0; /* as podman: nothing is published */
 	lines = print_ports(ctx, container, &query, err);
 	if (lines == 0 && query.port)
-		return error_set(err, ERR_NOT_FOUND, "failed to find published port \"%s\"", argv[first]);
+		return error_set(
+			err, ERR_NOT_FOUND, "failed to find published port \"%s\"", argv[first]);
 	return lines < 0 ? -1 : 0;
 }
 

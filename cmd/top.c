@@ -17,8 +17,8 @@ static const struct option_spec top_options[] = {
 };
 
 /* Columns as wide as their widest cell and two spaces, at least twelve; the last is not padded. */
-static void print_row(struct command_context *ctx, char *const *cells, const size_t *widths,
-	size_t columns)
+static void print_row(
+	struct command_context *ctx, char *const *cells, const size_t *widths, size_t columns)
 {
 	for (size_t i = 0; i + 1 < columns; i++)
 		command_print(ctx, "%-*s", (int)widths[i], cells[i]);
@@ -51,7 +51,8 @@ static int top_run(struct command_context *ctx, int argc, char **argv, struct er
 	if (parsed)
 		return parsed < 0 ? -1 : 0;
 	if (!opts.latest && first == argc)
-		return error_set(err, ERR_USAGE, "you must provide the name or id of a running container");
+		return error_set(
+			err, ERR_USAGE, "you must provide the name or id of a running container");
 	if (command_store(ctx, &store, err) < 0 ||
 		(opts.latest ? container_latest(store, &container, err)
 			     : container_find(store, argv[first++], &container, err)) < 0 ||
@@ -65,12 +66,14 @@ static int top_run(struct command_context *ctx, int argc, char **argv, struct er
 const struct command command_top = {
 	.name = "top",
 	.summary = "Display the running processes of a container",
-	.description =
-		"Display the running processes of a container.\n\n"
-		"Format descriptors: args capamb capbnd capeff capinh capprm comm etime group groups\n"
-		"hgroup hgroups hpid huser label nice pcpu pgid pid ppid rgroup rss ruser seccomp state\n"
-		"stime time tty user vsz; and the codes of ps(1): %a %C %G %P %U %c %g %n %p %r %t %u %x\n"
-		"%y %z. Nothing is run in the container for this.",
+	.description = "Display the running processes of a container.\n\n"
+		       "Format descriptors: args capamb capbnd capeff capinh capprm comm etime "
+		       "group groups\n"
+		       "hgroup hgroups hpid huser label nice pcpu pgid pid ppid rgroup rss ruser "
+		       "seccomp state\n"
+		       "stime time tty user vsz; and the codes of ps(1): %a %C %G %P %U %c %g %n "
+		       "%p %r %t %u %x\n"
+		       "%y %z. Nothing is run in the container for this.",
 	.operands = "CONTAINER [FORMAT-DESCRIPTORS...]",
 	.examples = "pod top web\n"
 		    "pod top --latest\n"

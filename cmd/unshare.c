@@ -26,7 +26,8 @@ static int unshare_run(struct command_context *ctx, int argc, char **argv, struc
 		return -1;
 	if (!store->rootless)
 		return error_set(err, ERR_UNSUPPORTED,
-			"unshare: this account needs no user namespace: it has the privileges already");
+			"unshare: this account needs no user namespace: it has the privileges "
+			"already");
 	if (!shell[0] || !*shell[0])
 		shell[0] = (char *)"/bin/sh";
 	command = first < argc ? argv + first : shell;
@@ -34,7 +35,8 @@ static int unshare_run(struct command_context *ctx, int argc, char **argv, struc
 	if (userns_fd < 0 || userns_enter(userns_fd, true, err) < 0)
 		return -1;
 	/* podman's names, which scripts know */
-	(void)setenv("CONTAINERS_GRAPHROOT", store->data_path, 1); /* fails for want of memory only */
+	(void)setenv(
+		"CONTAINERS_GRAPHROOT", store->data_path, 1); /* fails for want of memory only */
 	(void)setenv("CONTAINERS_RUNROOT", store->runtime_path, 1);
 	execvp(command[0], command);
 	why = errno;
@@ -46,10 +48,11 @@ static int unshare_run(struct command_context *ctx, int argc, char **argv, struc
 const struct command command_unshare = {
 	.name = "unshare",
 	.summary = "Run a command in a modified user namespace",
-	.description =
-		"Runs a command (by default $SHELL) as root of the user namespace in which containers "
-		"run, with a mount namespace of its own. CONTAINERS_GRAPHROOT and CONTAINERS_RUNROOT name "
-		"the directories with containers' data.",
+	.description = "Runs a command (by default $SHELL) as root of the user namespace in which "
+		       "containers "
+		       "run, with a mount namespace of its own. CONTAINERS_GRAPHROOT and "
+		       "CONTAINERS_RUNROOT name "
+		       "the directories with containers' data.",
 	.operands = "[COMMAND [ARG...]]",
 	.examples = "pod unshare id\n"
 		    "pod unshare cat /proc/self/uid_map\n"

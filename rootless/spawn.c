@@ -43,8 +43,8 @@ __attribute__((noreturn)) static void child_fail(int pipe_fd, enum spawn_step st
  * blocked. Joins USERNS_FD and becomes its root; async-signal-safe calls only. SOURCES[] are the
  * descriptors to pass on, already moved above every target number.
  */
-__attribute__((noreturn)) static void child_main(const struct spawn_options *opts,
-	const char *path, const int *sources, int userns_fd, int pipe_fd)
+__attribute__((noreturn)) static void child_main(const struct spawn_options *opts, const char *path,
+	const int *sources, int userns_fd, int pipe_fd)
 {
 	struct sigaction sa = {.sa_handler = SIG_DFL};
 	bool given[3] = {false};

@@ -15,5 +15,5 @@
  * Call it only while single-threaded: it forks.
  * @err: as spawn(); ERR_SYSTEM names the step
  */
-int userns_spawn(int userns_fd, const struct spawn_options *opts, pid_t *ret_pid,
-	struct error **err);
+int userns_spawn(
+	int userns_fd, const struct spawn_options *opts, pid_t *ret_pid, struct error **err);

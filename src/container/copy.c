@@ -28,9 +28,9 @@
 /* A container's files, made reachable: by joining its mount namespace, or by mounting its root. */
 struct copy_files {
 	struct container *container; /* NULL: the host */
-	int userns_fd;		     /* -1: none needed */
-	int mount_ns_fd;	     /* of a running container, else -1 */
-	int lock_fd;		     /* of a stopped one, held until the copy has ended */
+	int userns_fd;               /* -1: none needed */
+	int mount_ns_fd;             /* of a running container, else -1 */
+	int lock_fd;                 /* of a stopped one, held until the copy has ended */
 	bool has_overlay;
 	struct overlay overlay;
 	struct container_mount *mounts; /* volumes and binds of a stopped container */
@@ -68,11 +68,12 @@ static int open_namespace(struct container *container, const char *name, struct 
 	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)status->init_pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error_errno(err, errno, "open the %s namespace of '%s'", name,
-			container->config->name);
+		return error_errno(
+			err, errno, "open the %s namespace of '%s'", name, container->config->name);
 	pidfd = proc_pidfd(status->init_pid, status->init_start_ticks);
 	if (pidfd < 0)
-		return error_set(err, ERR_CONFLICT, "container '%s' has ended", container->config->name);
+		return error_set(
+			err, ERR_CONFLICT, "container '%s' has ended", container->config->name);
 	return steal_fd(&fd);
 }
 
@@ -112,10 +113,12 @@ static int prepare_mounts(struct store *store, struct copy_files *files, struct 
 		}
 		files->mount_fds[files->mount_count++] = -1;
 		fd = mount->kind == CONTAINER_MOUNT_VOLUME
-			? volume_open(store, mount->source, false, err)
-			: open(mount->source, O_PATH | O_CLOEXEC);
+			     ? volume_open(store, mount->source, false, err)
+			     : open(mount->source, O_PATH | O_CLOEXEC);
 		if (fd < 0)
-			return *err ? -1 : error_errno(err, errno, "open mount source '%s'", mount->source);
+			return *err ? -1
+				    : error_errno(
+					      err, errno, "open mount source '%s'", mount->source);
 		files->mount_fds[files->mount_count - 1] = fd;
 		if (mount->kind == CONTAINER_MOUNT_VOLUME) {
 			char *path = volume_path(store, mount->source);
@@ -166,8 +169,8 @@ static int prepare(struct store *store, struct container *container, struct copy
 /* -------- in a child, as root of the user namespace -------- */
 
 /* Attach MOUNT's source on top of its destination below ROOT_FD. Only what a mount namespace holds
- * itself can be cloned in it, so the source is opened again by its path: it must be what SOURCE_FD, which
- * the caller could open with its own rights, is. */
+ * itself can be cloned in it, so the source is opened again by its path: it must be what SOURCE_FD,
+ * which the caller could open with its own rights, is. */
 static int attach(
 	int root_fd, const struct container_mount *mount, int source_fd, struct error **err)
 {
@@ -181,13 +184,13 @@ static int attach(
 					: rootfs_ensure_file(root_fd, destination, 0644, err);
 	if (target_fd < 0)
 		return -1;
-	tree_fd = open_tree(AT_FDCWD, mount->source,
-		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	tree_fd = open_tree(
+		AT_FDCWD, mount->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree_fd < 0 || fstat(tree_fd, &again) < 0)
 		return error_errno(err, errno, "open mount source '%s'", mount->source);
 	if (again.st_dev != st.st_dev || again.st_ino != st.st_ino)
-		return error_set(err, ERR_CONFLICT, "mount source '%s' is being exchanged",
-			mount->source);
+		return error_set(
+			err, ERR_CONFLICT, "mount source '%s' is being exchanged", mount->source);
 	if (move_mount(tree_fd, "", target_fd, "",
 		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return error_errno(err, errno, "mount on '%s'", destination);
@@ -199,10 +202,9 @@ static int mount_stopped(struct copy_files *files, struct error **err)
 {
 	cleanup_close int root_fd = -1;
 
-	root_fd = files->has_overlay
-		? overlay_mount(&files->overlay, err)
-		: open_tree(AT_FDCWD, files->container->config->rootfs,
-			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	root_fd = files->has_overlay ? overlay_mount(&files->overlay, err)
+				     : open_tree(AT_FDCWD, files->container->config->rootfs,
+					       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (root_fd < 0)
 		return *err ? -1
 			    : error_errno(err, errno, "use '%s' as root file system",
@@ -300,8 +302,8 @@ static int unpack_half(void *data, struct error **err)
 /* One child and the caller's own stream. */
 static int run_one(struct half *half, int (*fn)(void *, struct error **), struct error **err)
 {
-	return userns_run(half->files->userns_fd, half->files->mount_ns_fd < 0 && half->files->container,
-		fn, half, err);
+	return userns_run(half->files->userns_fd,
+		half->files->mount_ns_fd < 0 && half->files->container, fn, half, err);
 }
 
 static int run_two(struct half *source, struct half *destination, struct error **err)
@@ -320,8 +322,8 @@ static int run_two(struct half *source, struct half *destination, struct error *
 		    &packer, err) < 0)
 		return -1;
 	if (userns_run_begin(destination->files->userns_fd,
-		    destination->files->container && destination->files->mount_ns_fd < 0, unpack_half,
-		    destination, &unpacker, &unpack_error) < 0)
+		    destination->files->container && destination->files->mount_ns_fd < 0,
+		    unpack_half, destination, &unpacker, &unpack_error) < 0)
 		unpacker.pid = 0;
 	/* Each child must be the only holder of its end: the end of one is the end of the other. */
 	fd_replace(&pack_fd, -1);
@@ -329,8 +331,8 @@ static int run_two(struct half *source, struct half *destination, struct error *
 	if (unpacker.pid)
 		(void)userns_run_finish(&unpacker, &unpack_error);
 	(void)userns_run_finish(&packer, &pack_error);
-	/* The packer notices a failed unpacker as a broken stream: then the unpacker's word counts. An
-	 * unpacker that got half a stream: the packer's. */
+	/* The packer notices a failed unpacker as a broken stream: then the unpacker's word counts.
+	 * An unpacker that got half a stream: the packer's. */
 	if (pack_error && !(unpack_error && pack_error->errnum == EPIPE))
 		return error_move(err, &pack_error);
 	if (unpack_error)
@@ -346,7 +348,7 @@ int container_copy(struct store *store, const struct copy_end *source,
 	struct half pack = {&from, source, opts, source->stream_fd, -1, false};
 	struct half unpack = {&to, destination, opts, destination->stream_fd, -1, !source->path};
 	bool same = source->container && destination->container &&
-		str_equal(source->container->config->id, destination->container->config->id);
+		    str_equal(source->container->config->id, destination->container->config->id);
 
 	if (source->container && prepare(store, source->container, &from, err) < 0)
 		return -1;

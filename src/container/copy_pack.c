@@ -34,7 +34,7 @@ struct seen_link {
 
 struct pack {
 	struct tar_writer writer;
-	struct strbuf path; /* of the entry, in the stream */
+	struct strbuf path;      /* of the entry, in the stream */
 	struct seen_link *links; /* open addressing; a power of two */
 	size_t link_count, link_capacity;
 	char *piece; /* PIECE_BYTES */
@@ -56,8 +56,7 @@ static void pack_freep(struct pack **pack)
 	pack_free(*pack);
 }
 
-static struct seen_link *link_slot(
-	struct seen_link *links, size_t capacity, dev_t dev, ino_t ino)
+static struct seen_link *link_slot(struct seen_link *links, size_t capacity, dev_t dev, ino_t ino)
 {
 	size_t i = (size_t)((ino * UINT64_C(0x9e3779b97f4a7c15)) >> 32 ^ dev) & (capacity - 1);
 
@@ -82,8 +81,8 @@ static const char *link_first(struct pack *pack, const struct stat *st)
 		links = xcalloc(capacity, sizeof(*links));
 		for (size_t i = 0; i < pack->link_capacity; i++)
 			if (pack->links[i].path)
-				*link_slot(links, capacity, pack->links[i].dev, pack->links[i].ino) =
-					pack->links[i];
+				*link_slot(links, capacity, pack->links[i].dev,
+					pack->links[i].ino) = pack->links[i];
 		free(pack->links);
 		pack->links = links;
 		pack->link_capacity = capacity;
@@ -110,7 +109,8 @@ static struct tar_entry entry_for(struct pack *pack, enum tar_type type, const s
 	};
 }
 
-/* FD is an open regular file. A file that shrinks meanwhile is filled up with zeros, as tar does. */
+/* FD is an open regular file. A file that shrinks meanwhile is filled up with zeros, as tar does.
+ */
 static int pack_file(struct pack *pack, int fd, const struct stat *st, struct error **err)
 {
 	struct tar_entry entry = entry_for(pack, TAR_REGULAR, st);
@@ -234,8 +234,8 @@ static int unreadable(struct pack *pack, int why, struct error **err)
 }
 
 /*
- * One name of a directory that somebody may be changing: what it is follows from the descriptor, each
- * open refuses links and does not block, and what was opened is checked again.
+ * One name of a directory that somebody may be changing: what it is follows from the descriptor,
+ * each open refuses links and does not block, and what was opened is checked again.
  */
 static int pack_entry(
 	struct pack *pack, int dir_fd, const char *name, unsigned int depth, struct error **err)
@@ -253,7 +253,8 @@ static int pack_entry(
 	case S_IFDIR:
 		fd = openat(dir_fd, name, OPEN_READ | O_DIRECTORY);
 		if (fd < 0)
-			return errno == ENOTDIR || errno == ELOOP ? 0 : unreadable(pack, errno, err);
+			return errno == ENOTDIR || errno == ELOOP ? 0
+								  : unreadable(pack, errno, err);
 		return pack_directory(pack, fd, depth, err);
 	case S_IFREG:
 		fd = openat(dir_fd, name, OPEN_READ);
@@ -270,8 +271,8 @@ static int pack_entry(
 		return tar_writer_entry(&pack->writer, &entry, err);
 	case S_IFCHR:
 	case S_IFBLK:
-		entry = entry_for(pack,
-			S_ISCHR(st.st_mode) ? TAR_CHARACTER_DEVICE : TAR_BLOCK_DEVICE, &st);
+		entry = entry_for(
+			pack, S_ISCHR(st.st_mode) ? TAR_CHARACTER_DEVICE : TAR_BLOCK_DEVICE, &st);
 		return tar_writer_entry(&pack->writer, &entry, err);
 	default:
 		return 0; /* sockets */
@@ -326,7 +327,7 @@ int copy_pack(const struct copy_root *root, const char *path, int stream_fd, str
 		result = pack_file(pack, fd, &st, err);
 	} else if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		entry = entry_for(pack,
-			S_ISFIFO(st.st_mode)   ? TAR_FIFO
+			S_ISFIFO(st.st_mode)  ? TAR_FIFO
 			: S_ISCHR(st.st_mode) ? TAR_CHARACTER_DEVICE
 					      : TAR_BLOCK_DEVICE,
 			&st);

@@ -17,17 +17,17 @@
 #include "util/strbuf.h"
 
 /*
- * Where things go. The stream's entries lie below one name ("dir", "dir/a", or ".", "./a"). The first
- * entry and what is at the destination decide once for all entries: a directory BASE, and the name
- * ROOT_NAME that takes the place of the first component ("." merges into BASE itself).
+ * Where things go. The stream's entries lie below one name ("dir", "dir/a", or ".", "./a"). The
+ * first entry and what is at the destination decide once for all entries: a directory BASE, and the
+ * name ROOT_NAME that takes the place of the first component ("." merges into BASE itself).
  *
- * In a container look-ups of parent directories follow symbolic links, as programs inside would, and
- * cannot leave its root. On the host, below BASE, none is followed: the stream may come from somebody
- * who exchanges directories for links while they are read.
+ * In a container look-ups of parent directories follow symbolic links, as programs inside would,
+ * and cannot leave its root. On the host, below BASE, none is followed: the stream may come from
+ * somebody who exchanges directories for links while they are read.
  */
 
 #define STREAM_PIECE_BYTES (128u << 10)
-#define PATH_BYTES_MAX	   4096
+#define PATH_BYTES_MAX     4096
 
 /* A directory that was made here gets its mode and times when all is in it. */
 struct made_directory {
@@ -45,8 +45,8 @@ struct unpack {
 	int base_fd;
 	char *base_path; /* of the container; NULL on the host */
 	char *root_name;
-	bool from_dot; /* the stream's names begin with ".", not with a name */
-	bool in_place; /* the destination is an existing file: write into it */
+	bool from_dot;           /* the stream's names begin with ".", not with a name */
+	bool in_place;           /* the destination is an existing file: write into it */
 	const char *destination; /* as given */
 
 	int parent_fd; /* of the entry before */
@@ -103,8 +103,8 @@ static int open_parent(const struct copy_root *root, const char *path, int *ret_
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return error_set(err, ERR_INVALID, "'%s' is no name for a file", path);
 	parent = xstrndup(trimmed, (size_t)(name - trimmed));
-	fd = root_open(root, *parent ? parent : (root->confined ? "/" : "."),
-		O_RDONLY | O_DIRECTORY);
+	fd = root_open(
+		root, *parent ? parent : (root->confined ? "/" : "."), O_RDONLY | O_DIRECTORY);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return error_set(err, ERR_NOT_FOUND,
 			"'%s' could not be found: its directory does not exist", path);
@@ -151,10 +151,11 @@ static int place(struct unpack *u, const struct tar_entry *first, struct error *
 			"'%s': destination must be a directory when copying from stdin", path);
 	if (path_fd >= 0 && source_is_dir && !u->opts->overwrite)
 		return error_set(err, ERR_CONFLICT,
-			"'%s' is a file: a directory cannot be copied to it without --overwrite", path);
-	if (path_fd < 0 && slash && !source_is_dir)
-		return error_set(err, ERR_NOT_FOUND, "'%s' could not be found: no such directory",
+			"'%s' is a file: a directory cannot be copied to it without --overwrite",
 			path);
+	if (path_fd < 0 && slash && !source_is_dir)
+		return error_set(
+			err, ERR_NOT_FOUND, "'%s' could not be found: no such directory", path);
 	u->in_place = path_fd >= 0 && first->type == TAR_REGULAR;
 	if (u->in_place && !S_ISREG(st.st_mode))
 		return error_set(err, ERR_INVALID, "'%s' is neither a file nor a directory", path);
@@ -222,7 +223,8 @@ static int open_below(struct unpack *u, const char *path, bool make, struct erro
 			}
 		}
 		if (next < 0)
-			return error_errno(err, errno, "open '%s' below '%s'", path, u->destination);
+			return error_errno(
+				err, errno, "open '%s' below '%s'", path, u->destination);
 		fd_replace(&fd, next);
 	}
 	return steal_fd(&fd);
@@ -255,40 +257,43 @@ static int parent_of(struct unpack *u, const char *path, const char **ret_name, 
 static mode_t mode_for(const struct unpack *u, const struct tar_entry *entry)
 {
 	/* On the host these would let others act as the caller. */
-	return u->root->confined ? entry->mode : entry->mode & (mode_t)~(S_ISUID | S_ISGID);
+	return u->root->confined ? entry->mode : entry->mode & (mode_t) ~(S_ISUID | S_ISGID);
 }
 
 /* Owner, mode and time of something new, in this order: a change of owner takes bits away. */
-static int set_attributes(struct unpack *u, int fd, const struct tar_entry *entry, struct error **err)
+static int set_attributes(
+	struct unpack *u, int fd, const struct tar_entry *entry, struct error **err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry->mtime};
 	uid_t uid = u->opts->chown ? u->opts->uid : entry->uid;
 	gid_t gid = u->opts->chown ? u->opts->gid : entry->gid;
 
 	if ((u->opts->chown || u->opts->keep_ids) && fchown(fd, uid, gid) < 0)
-		return error_errno(err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
+		return error_errno(
+			err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
 	if (fchmod(fd, mode_for(u, entry)) < 0)
 		return error_errno(err, errno, "change the mode of '%s'", entry->path);
 	/* Last: a change of owner takes it away. */
 	for (size_t i = 0; u->root->confined && i < entry->xattr_count; i++)
 		if (strcmp(entry->xattrs[i].name, CAPABILITY_XATTR) == 0 &&
-			fsetxattr(fd, CAPABILITY_XATTR, entry->xattrs[i].value, entry->xattrs[i].len,
-				0) < 0)
+			fsetxattr(fd, CAPABILITY_XATTR, entry->xattrs[i].value,
+				entry->xattrs[i].len, 0) < 0)
 			log_warning("'%s': capabilities are not kept: %s", entry->path,
 				strerror(errno));
 	(void)futimens(fd, times); /* an unreasonable time is not worth failing */
 	return 0;
 }
 
-static int set_owner_at(
-	struct unpack *u, int dir_fd, const char *name, const struct tar_entry *entry, struct error **err)
+static int set_owner_at(struct unpack *u, int dir_fd, const char *name,
+	const struct tar_entry *entry, struct error **err)
 {
 	uid_t uid = u->opts->chown ? u->opts->uid : entry->uid;
 	gid_t gid = u->opts->chown ? u->opts->gid : entry->gid;
 
 	if ((u->opts->chown || u->opts->keep_ids) &&
 		fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
+		return error_errno(
+			err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
 	return 0;
 }
 
@@ -315,7 +320,8 @@ static int write_data(struct tar *tar, int fd, const struct tar_entry *entry, st
 				if (extent == entry->extent_count)
 					return error_set(err, ERR_INVALID,
 						"archive: '%s': sparse map too short", entry->path);
-				n = (size_t)MIN((uint64_t)len, entry->extents[extent].length - used);
+				n = (size_t)MIN(
+					(uint64_t)len, entry->extents[extent].length - used);
 				if (lseek(fd, (off_t)(entry->extents[extent].offset + used),
 					    SEEK_SET) < 0)
 					return error_errno(err, errno, "write '%s'", entry->path);
@@ -334,7 +340,8 @@ static int write_data(struct tar *tar, int fd, const struct tar_entry *entry, st
 }
 
 /* Make room for something that is no directory. *RET_BUSY: it is a mount point and must stay. */
-static int clear_place(struct unpack *u, int dir_fd, const char *name, bool *ret_busy, struct error **err)
+static int clear_place(
+	struct unpack *u, int dir_fd, const char *name, bool *ret_busy, struct error **err)
 {
 	struct stat st;
 
@@ -344,7 +351,8 @@ static int clear_place(struct unpack *u, int dir_fd, const char *name, bool *ret
 	if (S_ISDIR(st.st_mode)) {
 		if (!u->opts->overwrite)
 			return error_set(err, ERR_CONFLICT,
-				"'%s' is a directory: it is not replaced without --overwrite", name);
+				"'%s' is a directory: it is not replaced without --overwrite",
+				name);
 		return remove_tree(dir_fd, name, err);
 	}
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
@@ -386,7 +394,8 @@ static int unpack_file(struct unpack *u, struct tar *tar, int dir_fd, const char
 		if (ftruncate(fd, 0) < 0)
 			return error_errno(err, errno, "write '%s'", name);
 	} else {
-		fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(
+			dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return error_errno(err, errno, "create '%s'", name);
 	}
@@ -420,7 +429,8 @@ static int unpack_directory(struct unpack *u, int dir_fd, const char *name, cons
 		}
 		if (!u->opts->overwrite)
 			return error_set(err, ERR_CONFLICT,
-				"'%s' is not a directory: it is not replaced without --overwrite", path);
+				"'%s' is not a directory: it is not replaced without --overwrite",
+				path);
 		if (unlinkat(dir_fd, name, 0) < 0 || mkdirat(dir_fd, name, 0700) < 0)
 			return error_errno(err, errno, "replace '%s' by a directory", path);
 	}
@@ -453,8 +463,8 @@ static int unpack_hard_link(struct unpack *u, int dir_fd, const char *name,
 	if (target_fd < 0 || clear_place(u, dir_fd, name, &busy, err) < 0)
 		return -1;
 	if (busy || linkat(target_fd, target_name, dir_fd, name, 0) < 0)
-		return error_errno(err, busy ? EBUSY : errno, "link '%s' to '%s'", entry->path,
-			entry->link);
+		return error_errno(
+			err, busy ? EBUSY : errno, "link '%s' to '%s'", entry->path, entry->link);
 	return 0;
 }
 
@@ -466,7 +476,8 @@ static int unpack_special(struct unpack *u, int dir_fd, const char *name,
 	int result;
 
 	if (device && !u->root->confined) {
-		/* For root this would work: a container's node would be open to the host's accounts. */
+		/* For root this would work: a container's node would be open to the host's
+		 * accounts. */
 		log_warning("'%s' is left out: device nodes are not made on the host", entry->path);
 		return 0;
 	}

@@ -46,7 +46,8 @@ int parse_env(char ***env, const char *text, struct error **err)
 	size_t len = strlen(text);
 
 	if (!*text || *text == '=')
-		return error_set(err, ERR_INVALID, "invalid environment variable: '%s' has no name", text);
+		return error_set(
+			err, ERR_INVALID, "invalid environment variable: '%s' has no name", text);
 	if (strchr(text, '=')) {
 		env_set(env, text);
 		return 0;
@@ -111,8 +112,8 @@ int parse_env_file(char ***env, const char *path, struct error **err)
 				"env-file '%s': variable '%.*s' contains white space", path,
 				(int)MIN(name_len, 200u), *line);
 		if (strcmp(*line, "*") == 0)
-			return error_set(err, ERR_INVALID,
-				"env-file '%s': '*' names no variable", path);
+			return error_set(
+				err, ERR_INVALID, "env-file '%s': '*' names no variable", path);
 		if (parse_env(env, *line, err) < 0)
 			return error_wrap(err, "env-file '%s'", path);
 	}
@@ -162,8 +163,8 @@ int parse_log_option(const char *driver, const char *text, struct error **err)
 		return error_set(err, ERR_UNSUPPORTED,
 			"log-opt '%s' is not available: max-size and max-file are", name);
 	if (str_equal(driver, "none"))
-		return error_set(err, ERR_INVALID,
-			"log-opt '%s': log driver 'none' takes no options", name);
+		return error_set(
+			err, ERR_INVALID, "log-opt '%s': log driver 'none' takes no options", name);
 	if (strcmp(name, "max-file") == 0) {
 		if (str_to_uint64(value, 1000, &number) < 0 || number == 0)
 			return error_set(err, ERR_INVALID,

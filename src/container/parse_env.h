@@ -2,8 +2,9 @@
 
 #include "util/error.h"
 
-/** parse_env() - one -e value applied to the environment *ENV (owned strv): "K=V" sets, "K" takes the
- * host's value when there is one, "K*" every variable of the host with that prefix. @err: ERR_INVALID */
+/** parse_env() - one -e value applied to the environment *ENV (owned strv): "K=V" sets, "K" takes
+ * the host's value when there is one, "K*" every variable of the host with that prefix. @err:
+ * ERR_INVALID */
 int parse_env(char ***env, const char *text, struct error **err);
 /** parse_env_file() - --env-file: one of the above a line, '#' comments, at most 1 MiB. */
 int parse_env_file(char ***env, const char *path, struct error **err);

@@ -108,8 +108,8 @@ static int take_word(struct builder *b, const char *text, bool *ret_found, struc
 
 static int refuse(struct builder *b, const char *what, const char *why, struct error **err)
 {
-	return error_set(
-		err, ERR_UNSUPPORTED, "mount '%s': option '%s' is not available: %s", b->text, what, why);
+	return error_set(err, ERR_UNSUPPORTED, "mount '%s': option '%s' is not available: %s",
+		b->text, what, why);
 }
 
 /* z and Z, relabel=: without SELinux there is nothing to relabel. */
@@ -117,8 +117,10 @@ static int relabel(struct builder *b, const char *what, struct error **err)
 {
 	if (access("/sys/fs/selinux/status", F_OK) < 0)
 		return 0;
-	return refuse(b, what, "files cannot be relabelled for SELinux yet; use "
-			       "--security-opt label=disable and relabel with chcon", err);
+	return refuse(b, what,
+		"files cannot be relabelled for SELinux yet; use "
+		"--security-opt label=disable and relabel with chcon",
+		err);
 }
 
 static bool size_is_valid(const char *text)
@@ -126,7 +128,7 @@ static bool size_is_valid(const char *text)
 	size_t digits = strspn(text, "0123456789");
 
 	return digits && digits < 20 &&
-		(!text[digits] || (strchr("kKmMgGtT%", text[digits]) && !text[digits + 1]));
+	       (!text[digits] || (strchr("kKmMgGtT%", text[digits]) && !text[digits + 1]));
 }
 
 static bool mode_is_valid(const char *text)
@@ -137,8 +139,8 @@ static bool mode_is_valid(const char *text)
 }
 
 /* NAME=VALUE of tmpfs(5). *RET_FOUND is false when NAME is no such option. */
-static int take_tmpfs_value(struct builder *b, const char *name, const char *value,
-	bool *ret_found, struct error **err)
+static int take_tmpfs_value(
+	struct builder *b, const char *name, const char *value, bool *ret_found, struct error **err)
 {
 	static const char *const names[] = {"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks"};
 	bool ok = true;
@@ -188,7 +190,8 @@ static int take_option(struct builder *b, const char *text, struct error **err)
 		if (strcmp(text, "notmpcopyup") == 0)
 			return 0; /* what always happens */
 		if (strcmp(text, "tmpcopyup") == 0)
-			return refuse(b, text, "the image's files are not copied into a tmpfs", err);
+			return refuse(
+				b, text, "the image's files are not copied into a tmpfs", err);
 	} else {
 		if (strcmp(text, "z") == 0 || strcmp(text, "Z") == 0)
 			return relabel(b, text, err);
@@ -198,12 +201,14 @@ static int take_option(struct builder *b, const char *text, struct error **err)
 			return 0;
 		if (strcmp(text, "U") == 0)
 			return refuse(b, text,
-				"ownership of the source is not changed; use 'pod unshare chown'", err);
+				"ownership of the source is not changed; use 'pod unshare chown'",
+				err);
 		if (strcmp(text, "O") == 0 || str_starts_with(text, "upperdir=") ||
 			str_starts_with(text, "workdir="))
 			return refuse(b, text, "a volume cannot be an overlay yet", err);
 		if (strcmp(text, "idmap") == 0 || str_starts_with(text, "idmap="))
-			return refuse(b, "idmap", "mounts cannot be id-mapped without privileges", err);
+			return refuse(
+				b, "idmap", "mounts cannot be id-mapped without privileges", err);
 	}
 	return error_set(err, ERR_INVALID, "mount '%s': invalid option '%s'", b->text, text);
 }
@@ -214,8 +219,8 @@ static int set_destination(struct builder *b, const char *text, struct error **e
 
 	if (*text != '/')
 		return error_set(err, ERR_INVALID,
-			"mount '%s': invalid container path '%s': must be an absolute path", b->text,
-			text);
+			"mount '%s': invalid container path '%s': must be an absolute path",
+			b->text, text);
 	clean = path_clean(text);
 	if (strcmp(clean, "/") == 0)
 		return error_set(err, ERR_INVALID,
@@ -244,8 +249,8 @@ static int check_volume_name(const struct builder *b, const char *name, struct e
 	if (volume_name_is_valid(name))
 		return 0;
 	return error_set(err, ERR_INVALID,
-		"mount '%s': invalid volume name '%s': must match [a-zA-Z0-9][a-zA-Z0-9_.-]*", b->text,
-		name);
+		"mount '%s': invalid volume name '%s': must match [a-zA-Z0-9][a-zA-Z0-9_.-]*",
+		b->text, name);
 }
 
 /* Add what is not said: podman's defaults. */
@@ -339,7 +344,8 @@ static int csv_split(const char *text, char ***ret, struct error **err)
 
 			if (memchr(p, '"', len))
 				return error_set(err, ERR_INVALID,
-					"mount '%s': a quote inside a field that is not quoted", text);
+					"mount '%s': a quote inside a field that is not quoted",
+					text);
 			strbuf_add(&field, p, len);
 			p += len;
 		}
@@ -362,8 +368,8 @@ static int kind_parse(struct builder *b, const char *type, struct error **err)
 		b->mount.kind = CONTAINER_MOUNT_TMPFS;
 	else
 		return error_set(err, ERR_UNSUPPORTED,
-			"mount '%s': type '%s' is not available: bind, volume and tmpfs are", b->text,
-			type);
+			"mount '%s': type '%s' is not available: bind, volume and tmpfs are",
+			b->text, type);
 	return 0;
 }
 
@@ -377,7 +383,8 @@ static int switch_parse(
 		*ret = false;
 	else
 		return error_set(err, ERR_INVALID,
-			"mount '%s': option '%s' must be true or false, not '%s'", b->text, name, value);
+			"mount '%s': option '%s' must be true or false, not '%s'", b->text, name,
+			value);
 	return 0;
 }
 
@@ -392,11 +399,11 @@ static bool is_one_of(const char *text, const char *const *list)
 /* One member of --mount that is not its type. */
 static int take_member(struct builder *b, const char *name, const char *value, struct error **err)
 {
-	static const char *const switches[] = {"ro", "readonly", "rw", "readwrite", "bind-nonrecursive",
-		"volume-nocopy", "U", "chown", "idmap", NULL};
-	static const char *const refused[] = {
-		"volume-driver", "volume-opt", "volume-label", "volume-subpath", "image-subpath",
-		"bind-create-src", "bind-recursive", "tmpcopyup", NULL};
+	static const char *const switches[] = {"ro", "readonly", "rw", "readwrite",
+		"bind-nonrecursive", "volume-nocopy", "U", "chown", "idmap", NULL};
+	static const char *const refused[] = {"volume-driver", "volume-opt", "volume-label",
+		"volume-subpath", "image-subpath", "bind-create-src", "bind-recursive", "tmpcopyup",
+		NULL};
 	enum container_mount_kind kind = b->mount.kind;
 	bool on = false, found;
 
@@ -431,8 +438,8 @@ static int take_member(struct builder *b, const char *name, const char *value, s
 		if (found && b->given[GROUP_PROPAGATION] &&
 			strcmp(b->given[GROUP_PROPAGATION], value) == 0)
 			return 0;
-		return error_set(err, ERR_INVALID, "mount '%s': invalid propagation '%s'", b->text,
-			value);
+		return error_set(
+			err, ERR_INVALID, "mount '%s': invalid propagation '%s'", b->text, value);
 	} else if (strcmp(name, "consistency") == 0) {
 		return take_option(b, strcmp(value, "default") == 0 ? "consistent" : value, err);
 	} else {
@@ -475,8 +482,8 @@ int parse_mount(const char *text, struct container_mount *ret, struct error **er
 				return error_set(err, ERR_INVALID,
 					"mount '%s': a tmpfs has no source", text);
 			if (!value || !*value || b.mount.source)
-				return error_set(err, ERR_INVALID,
-					"mount '%s': must have one source", text);
+				return error_set(
+					err, ERR_INVALID, "mount '%s': must have one source", text);
 			b.mount.source = xstrdup(value);
 		} else if (is_one_of(*field, destinations)) {
 			if (b.mount.destination)

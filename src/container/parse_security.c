@@ -17,8 +17,8 @@
 uint64_t capabilities_default(void)
 {
 	return BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |
-		BIT(CAP_KILL) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETFCAP) | BIT(CAP_SETGID) |
-		BIT(CAP_SETPCAP) | BIT(CAP_SETUID) | BIT(CAP_SYS_CHROOT);
+	       BIT(CAP_KILL) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETFCAP) | BIT(CAP_SETGID) |
+	       BIT(CAP_SETPCAP) | BIT(CAP_SETUID) | BIT(CAP_SYS_CHROOT);
 }
 
 /* Everything this kernel knows. */
@@ -61,13 +61,13 @@ int parse_capabilities(char *const *add, char *const *drop, uint64_t *ret, struc
 			err, ERR_INVALID, "capabilities: 'ALL' cannot be both added and dropped");
 	both = added & dropped;
 	if (both)
-		return error_set(err, ERR_INVALID,
-			"capability '%s' cannot be dropped and added",
+		return error_set(err, ERR_INVALID, "capability '%s' cannot be dropped and added",
 			capability_name((unsigned int)__builtin_ctzll(both)));
 	if (added & ~capabilities_all())
 		return error_set(err, ERR_UNSUPPORTED,
 			"cap-add: this kernel does not know capability '%s'",
-			capability_name((unsigned int)__builtin_ctzll(added & ~capabilities_all())));
+			capability_name(
+				(unsigned int)__builtin_ctzll(added & ~capabilities_all())));
 	*ret = add_all ? capabilities_all() : drop_all ? 0 : capabilities_default();
 	*ret = (*ret | added) & ~dropped;
 	return 0;
@@ -82,8 +82,8 @@ void security_options_clear(struct security_options *options)
 	*options = (struct security_options){0};
 }
 
-static int paths_add(char ***list, const char *name, const char *value, bool all_allowed,
-	struct error **err)
+static int paths_add(
+	char ***list, const char *name, const char *value, bool all_allowed, struct error **err)
 {
 	cleanup_strv char **parts = str_split(value, ':');
 
@@ -129,9 +129,9 @@ static int label_option(struct security_options *options, const char *value, str
 		return 0;
 	}
 	return error_set(err, ERR_UNSUPPORTED,
-		selinux_is_enabled()
-			? "security-opt label=%s: SELinux labels cannot be set yet; label=disable can"
-			: "security-opt label=%s: SELinux is not enabled on this host",
+		selinux_is_enabled() ? "security-opt label=%s: SELinux labels cannot be set yet; "
+				       "label=disable can"
+				     : "security-opt label=%s: SELinux is not enabled on this host",
 		value);
 }
 
@@ -151,8 +151,8 @@ static int option_parse(const char *text, struct security_options *options, stru
 		else if (strcmp(value, "false") == 0)
 			options->no_new_privileges = false;
 		else
-			return error_set(err, ERR_INVALID,
-				"security-opt '%s': must be true or false", text);
+			return error_set(
+				err, ERR_INVALID, "security-opt '%s': must be true or false", text);
 		return 0;
 	}
 	if (!value || !*value)
@@ -178,13 +178,12 @@ static int option_parse(const char *text, struct security_options *options, stru
 		return 0;
 	}
 	if (strcmp(name, "proc-opts") == 0)
-		return error_set(err, ERR_UNSUPPORTED,
-			"security-opt 'proc-opts' is not available yet");
+		return error_set(
+			err, ERR_UNSUPPORTED, "security-opt 'proc-opts' is not available yet");
 	return error_set(err, ERR_INVALID, "invalid security-opt: '%s'", text);
 }
 
-int parse_security_options(
-	char *const *texts, struct security_options *ret, struct error **err)
+int parse_security_options(char *const *texts, struct security_options *ret, struct error **err)
 {
 	struct security_options options = {0};
 
@@ -290,8 +289,8 @@ int parse_device(const char *text, struct container_device *ret, struct error **
 	if (count == 3)
 		permissions = parts[2];
 	if (*parts[0] != '/' || path_has_dotdot(parts[0]))
-		return error_set(err, ERR_INVALID,
-			"device '%s': '%s' is not an absolute path", text, parts[0]);
+		return error_set(err, ERR_INVALID, "device '%s': '%s' is not an absolute path",
+			text, parts[0]);
 	if (*destination != '/' || path_has_dotdot(destination) || !destination[1])
 		return error_set(err, ERR_INVALID,
 			"device '%s': '%s' is not an absolute path or a mode of r, w and m", text,

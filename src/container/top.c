@@ -25,12 +25,12 @@
 #include "util/strbuf.h"
 #include "util/timefmt.h"
 
-#define PROCESSES_MAX	 65536
-#define FILE_MAX_BYTES	 (64u << 10)  /* of one file in /proc */
+#define PROCESSES_MAX    65536
+#define FILE_MAX_BYTES   (64u << 10) /* of one file in /proc */
 #define PASSWD_MAX_BYTES (1u << 20)
 #define OUTPUT_MAX_BYTES (64u << 20)
-#define PID_LEVELS_MAX	 33 /* pid namespaces within one another, and one */
-#define CELL_END	 '\n'
+#define PID_LEVELS_MAX   33 /* pid namespaces within one another, and one */
+#define CELL_END         '\n'
 
 /* -------- one process -------- */
 
@@ -43,7 +43,7 @@ struct process {
 	uint64_t cpu_ticks, start_ticks, vsz_bytes, rss_pages;
 	long nice;
 	uint32_t uid, ruid, gid, rgid;
-	char *groups; /* numbers with spaces between */
+	char *groups;                                          /* numbers with spaces between */
 	char *cap_inh, *cap_prm, *cap_eff, *cap_bnd, *cap_amb; /* hexadecimal */
 	int seccomp;
 	char *label;
@@ -56,7 +56,7 @@ struct reading {
 	pid_t init_pid;
 	struct process *processes;
 	size_t count, capacity;
-	char *passwd, *group;		/* of the container; NULL: not readable */
+	char *passwd, *group; /* of the container; NULL: not readable */
 	char *host_passwd, *host_group;
 	char *uid_map, *gid_map;
 	double uptime_s;
@@ -124,9 +124,11 @@ static int parse_stat(const char *stat, struct process *p)
 
 	if (!open || !close || close < open ||
 		sscanf(close + 1,
-			" %c %d %d %*d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %ld %*d %*d %llu "
+			" %c %d %d %*d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %ld %*d "
+			"%*d %llu "
 			"%llu %lld",
-			&state, &ppid, &pgid, &tty, &utime, &stime, &nice, &start, &vsz, &rss) != 10)
+			&state, &ppid, &pgid, &tty, &utime, &stime, &nice, &start, &vsz,
+			&rss) != 10)
 		return -1;
 	p->comm = xstrndup(open + 1, (size_t)(close - open - 1));
 	p->state = state;
@@ -332,13 +334,13 @@ static void name_text(const char *file, uint32_t id, struct strbuf *out)
 	for (const char *line = file; line && *line;) {
 		const char *end = strchrnul(line, '\n');
 		const char *name_end = memchr(line, ':', (size_t)(end - line));
-		const char *number = name_end
-			? memchr(name_end + 1, ':', (size_t)(end - name_end - 1))
-			: NULL;
+		const char *number =
+			name_end ? memchr(name_end + 1, ':', (size_t)(end - name_end - 1)) : NULL;
 		char *rest;
 
 		if (number && name_end > line && number[1] >= '0' && number[1] <= '9' &&
-			strtoul(number + 1, &rest, 10) == id && (*rest == ':' || *rest == '\n' || !*rest)) {
+			strtoul(number + 1, &rest, 10) == id &&
+			(*rest == ':' || *rest == '\n' || !*rest)) {
 			strbuf_add(out, line, (size_t)(name_end - line));
 			return;
 		}
@@ -363,7 +365,8 @@ static uint32_t to_host(const char *map, uint32_t id)
 	return id;
 }
 
-static void groups_text(const struct process *p, const char *file, const char *map, struct strbuf *out)
+static void groups_text(
+	const struct process *p, const char *file, const char *map, struct strbuf *out)
 {
 	cleanup_free char *list = xstrdup(p->groups ? p->groups : "");
 	char *save = NULL;
@@ -455,7 +458,8 @@ static double cpu_s(const struct reading *r, const struct process *p)
 }
 
 #define CELL(name)                                                                                 \
-	static void cell_##name(const struct reading *r, const struct process *p, struct strbuf *out)
+	static void cell_##name(                                                                   \
+		const struct reading *r, const struct process *p, struct strbuf *out)
 
 CELL(args)
 {
@@ -565,8 +569,8 @@ CELL(rgroup)
 }
 CELL(rss)
 {
-	strbuf_addf(out, "%llu",
-		(unsigned long long)(p->rss_pages * (uint64_t)r->page_bytes / 1024));
+	strbuf_addf(
+		out, "%llu", (unsigned long long)(p->rss_pages * (uint64_t)r->page_bytes / 1024));
 }
 CELL(ruser)
 {
@@ -698,8 +702,10 @@ static int columns_parse(char *const *texts, struct columns *ret, struct error *
 
 		if (**texts == '-' || strcmp(*texts, "aux") == 0)
 			return error_set(err, ERR_UNSUPPORTED,
-				"'%s': options of ps(1) are not taken, because a program of the container "
-				"is never run for this; name format descriptors (pid, user, args ...)",
+				"'%s': options of ps(1) are not taken, because a program of the "
+				"container "
+				"is never run for this; name format descriptors (pid, user, args "
+				"...)",
 				*texts);
 		parts = str_split(*texts, ',');
 		for (char **part = parts; *part; part++)

@@ -9,17 +9,18 @@
 /*
  * The processes of a container, as `top` shows them.
  *
- * They are read from the host's procfs by a child that is root of the container's user namespace and
- * joins nothing else: no container process can see it, and it opens nothing of the container's but
- * etc/passwd and etc/group (below its root, bounded). A process belongs to the container when its pid
- * namespace is the container's or one below; with --pid host, when it descends from the monitor.
+ * They are read from the host's procfs by a child that is root of the container's user namespace
+ * and joins nothing else: no container process can see it, and it opens nothing of the container's
+ * but etc/passwd and etc/group (below its root, bounded). A process belongs to the container when
+ * its pid namespace is the container's or one below; with --pid host, when it descends from the
+ * monitor.
  */
 
 /* headings[columns], then rows of COLUMNS cells each. Cells hold no control characters. */
 struct top {
 	size_t columns, row_count;
 	char **headings; /* owned, NULL-terminated */
-	char **cells;	 /* owned, row after row, NULL-terminated */
+	char **cells;    /* owned, row after row, NULL-terminated */
 };
 void top_clear(struct top *top);
 
@@ -27,8 +28,8 @@ void top_clear(struct top *top);
  * container_top() - read the processes once
  * @descriptors: podman's names ("pid", "user" ...) or ps(1)'s AIX codes ("%p"), also several in one
  *               string with commas; NULL or empty: user pid ppid pcpu etime tty time args
- * @err: ERR_INVALID unknown descriptor; ERR_UNSUPPORTED options of ps(1), which would run a program of
- *       the container; ERR_CONFLICT not running
+ * @err: ERR_INVALID unknown descriptor; ERR_UNSUPPORTED options of ps(1), which would run a program
+ * of the container; ERR_CONFLICT not running
  */
 int container_top(struct store *store, struct container *container, char *const *descriptors,
 	struct top *ret, struct error **err);

@@ -87,8 +87,8 @@ int api_add_ports(const struct network_options *opts, struct error **err)
 	for (size_t p = 0; p < opts->port_count && result == 0; p++) {
 		const struct port_mapping *port = &opts->ports[p];
 
-		for (unsigned int i = 0; !udp_only_loopback(opts, port) && i < port->range && result == 0;
-			i++)
+		for (unsigned int i = 0;
+			!udp_only_loopback(opts, port) && i < port->range && result == 0; i++)
 			result = add_port(opts->runtime_dir_fd, name, port, i, err);
 	}
 	/* One connection a request: with the name gone nobody can add any later. */

@@ -56,7 +56,8 @@ int add_host_check(const char *text, struct error **err)
 		size_t n = strcspn(p, ";:");
 
 		if (!name_is_valid(p, n))
-			return error_set(err, ERR_INVALID, "add-host '%s': invalid host name", text);
+			return error_set(
+				err, ERR_INVALID, "add-host '%s': invalid host name", text);
 		p += n + 1;
 	}
 	return 0;
@@ -113,8 +114,7 @@ static void add_host_file(struct strbuf *out, char ***names, const char *text)
 	}
 }
 
-char *hosts_text_from(
-	const struct hosts_options *opts, const char *host_file, const char *gateway)
+char *hosts_text_from(const struct hosts_options *opts, const char *host_file, const char *gateway)
 {
 	struct strbuf out = STRBUF_INIT;
 	cleanup_strv char **names = NULL;
@@ -279,7 +279,8 @@ char *resolv_conf_text_from(
 		if (opts->slirp)
 			strbuf_addstr(&out, "nameserver " NETWORK_SLIRP_NAMESERVER "\n");
 		for (char **s = file.servers; s && *s; s++)
-			/* The host's loopback and link-local addresses mean something else inside. */
+			/* The host's loopback and link-local addresses mean something else inside.
+			 */
 			if (!opts->slirp || (!is_loopback(*s) && !strchr(*s, '%')))
 				strbuf_addf(&out, "nameserver %s\n", *s);
 	}

@@ -19,8 +19,8 @@ static int bool_parse(const char *name, const char *value, bool *ret, struct err
 	return 0;
 }
 
-static int slirp_option(struct network_options *opts, const char *name, const char *value,
-	struct error **err)
+static int slirp_option(
+	struct network_options *opts, const char *name, const char *value, struct error **err)
 {
 	unsigned char address[4];
 	uint64_t number;
@@ -71,7 +71,8 @@ int network_parse(
 	rest = str_starts_with(text, "container:");
 	if (rest) {
 		if (!*rest)
-			return error_set(err, ERR_INVALID, "network '%s': no container named", text);
+			return error_set(
+				err, ERR_INVALID, "network '%s': no container named", text);
 		ret->mode = NETWORK_CONTAINER;
 		*ret_container = xstrdup(rest);
 		return 0;
@@ -87,7 +88,8 @@ int network_parse(
 				*equals = '\0';
 			result = equals ? slirp_option(&opts, options[i], equals + 1, err)
 					: error_set(err, ERR_INVALID,
-						  "network: slirp4netns option '%s' must be NAME=VALUE",
+						  "network: slirp4netns option '%s' must be "
+						  "NAME=VALUE",
 						  options[i]);
 			if (result < 0) {
 				network_options_clear(&opts);
@@ -104,7 +106,8 @@ int network_parse(
 		return error_set(err, ERR_INVALID, "network: no mode named");
 	} else {
 		return error_set(err, ERR_UNSUPPORTED,
-			"network '%s' is not available: use slirp4netns, none, host or container:NAME",
+			"network '%s' is not available: use slirp4netns, none, host or "
+			"container:NAME",
 			text);
 	}
 	ret->mode = opts.mode;

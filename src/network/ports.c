@@ -11,9 +11,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-static int range_parse(
-	const char *text, const char *whole, unsigned int *ret_first, unsigned int *ret_count,
-	struct error **err)
+static int range_parse(const char *text, const char *whole, unsigned int *ret_first,
+	unsigned int *ret_count, struct error **err)
 {
 	cleanup_free char *first = NULL;
 	const char *dash = strchr(text, '-');
@@ -49,7 +48,8 @@ static int protocol_parse(char *text, const char *whole, bool *ret_udp, struct e
 			"publish '%s': sctp cannot be published without privileges", whole);
 	if (strcasecmp(slash + 1, "tcp") != 0 && strcasecmp(slash + 1, "udp") != 0)
 		return error_set(err, ERR_INVALID,
-			"publish '%s': unknown protocol '%s': must be tcp or udp", whole, slash + 1);
+			"publish '%s': unknown protocol '%s': must be tcp or udp", whole,
+			slash + 1);
 	*ret_udp = strcasecmp(slash + 1, "udp") == 0;
 	return 0;
 }
@@ -95,7 +95,8 @@ static int address_parse(char **rest, const char *whole, char **ret_ip, struct e
 		return 0; /* no address */
 	if (strchr(strchr(end + 1, ':') + 1, ':'))
 		return error_set(err, ERR_INVALID,
-			"publish '%s': must be [[ip:][host-port]:]container-port[/protocol], an IPv6 address in []",
+			"publish '%s': must be [[ip:][host-port]:]container-port[/protocol], an "
+			"IPv6 address in []",
 			whole);
 	ip = xstrndup(p, (size_t)(end - p));
 	*rest = end + 1;
@@ -130,7 +131,8 @@ int port_mapping_parse(const char *text, struct port_mapping *ret, struct error 
 		return -1;
 	if (host_count && host_count != count)
 		return error_set(err, ERR_INVALID,
-			"publish '%s': %u host ports for %u container ports: ranges must be of one length",
+			"publish '%s': %u host ports for %u container ports: ranges must be of one "
+			"length",
 			text, host_count, count);
 	/* 0.0.0.0 is what no address means. */
 	if (ip && strcmp(ip, "0.0.0.0") == 0)
@@ -180,7 +182,8 @@ static int port_bind(const struct port_mapping *mapping, uint16_t host_port, uin
 		if (inet_pton(AF_INET, port_address(mapping), &address.v4.sin_addr) != 1)
 			return errno = EINVAL, -1;
 	}
-	fd = socket(address.any.sa_family, (mapping->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	fd = socket(
+		address.any.sa_family, (mapping->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (!mapping->udp) /* as the helper: a connection in TIME_WAIT is no conflict */
@@ -204,13 +207,14 @@ int port_error(const struct port_mapping *mapping, uint16_t port, int why, struc
 	if (why == EACCES)
 		return error_set(err, ERR_UNSUPPORTED,
 			"listen on %s%s%s:%u/%s: permission denied: use a port from "
-			"net.ipv4.ip_unprivileged_port_start on, or lower that as root with 'sysctl "
+			"net.ipv4.ip_unprivileged_port_start on, or lower that as root with "
+			"'sysctl "
 			"net.ipv4.ip_unprivileged_port_start=%u'",
 			open, ip, close, port, protocol, port);
 	if (why == EADDRNOTAVAIL)
 		return error_set(err, ERR_INVALID,
-			"listen on %s%s%s:%u/%s: this host does not have the address", open, ip, close,
-			port, protocol);
+			"listen on %s%s%s:%u/%s: this host does not have the address", open, ip,
+			close, port, protocol);
 	return error_errno(err, why, "listen on %s%s%s:%u/%s", open, ip, close, port, protocol);
 }
 
@@ -249,15 +253,16 @@ static int choose_one(struct port_mapping *mapping, const struct port_mapping *t
 		}
 		for (size_t i = 0; i < taken_count && ok; i++)
 			ok = taken[i].udp != mapping->udp || taken[i].host_port == 0 ||
-				first >= taken[i].host_port + taken[i].range ||
-				taken[i].host_port >= first + mapping->range;
+			     first >= taken[i].host_port + taken[i].range ||
+			     taken[i].host_port >= first + mapping->range;
 		if (!ok)
 			continue;
 		mapping->host_port = first;
 		return 0;
 	}
-	return error_set(err, ERR_CONFLICT, "no %u consecutive free ports found for container port %u",
-		mapping->range, mapping->container_port);
+	return error_set(err, ERR_CONFLICT,
+		"no %u consecutive free ports found for container port %u", mapping->range,
+		mapping->container_port);
 }
 
 int network_ports_choose(struct port_mapping *ports, size_t count, struct error **err)
@@ -280,8 +285,8 @@ int network_ports_choose(struct port_mapping *ports, size_t count, struct error 
 			if (a->host_ip && b->host_ip && strcmp(a->host_ip, b->host_ip) != 0)
 				continue;
 			return error_set(err, ERR_CONFLICT,
-				"publish: host port %u/%s is named twice", MAX(a->host_port, b->host_port),
-				a->udp ? "udp" : "tcp");
+				"publish: host port %u/%s is named twice",
+				MAX(a->host_port, b->host_port), a->udp ? "udp" : "tcp");
 		}
 	return 0;
 }

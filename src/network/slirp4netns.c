@@ -21,19 +21,20 @@
 #include "util/strbuf.h"
 
 /*
- * slirp4netns as Debian 12 has it (1.2.0). It is started as soon as the namespaces exist and awaited
- * just before the container's execve: start to ready is about 3 ms, most of which overlaps.
+ * slirp4netns as Debian 12 has it (1.2.0). It is started as soon as the namespaces exist and
+ * awaited just before the container's execve: start to ready is about 3 ms, most of which overlaps.
  *
- * It is given the network namespace by descriptor and runs as root of the container's user namespace:
- * 1.2.0 cannot make its sandbox when it has to join that by itself from a path. Measured against no
- * protection: the sandbox costs 0.4 ms, seccomp 0.2 ms, IPv6 nothing; they stay on, because it parses
- * the container's packets.
+ * It is given the network namespace by descriptor and runs as root of the container's user
+ * namespace: 1.2.0 cannot make its sandbox when it has to join that by itself from a path. Measured
+ * against no protection: the sandbox costs 0.4 ms, seccomp 0.2 ms, IPv6 nothing; they stay on,
+ * because it parses the container's packets.
  *
  * Its stderr is a sealed memfd: what does not fit is dropped by the kernel, so that neither a full
- * pipe nor a reader that went away can stop the helper, and the last words are there after a failure.
+ * pipe nor a reader that went away can stop the helper, and the last words are there after a
+ * failure.
  */
 
-#define LOG_SIZE_BYTES	 8192
+#define LOG_SIZE_BYTES   8192
 #define READY_TIMEOUT_MS 30000
 
 /* Numbers in the helper. */
@@ -52,8 +53,8 @@ static int log_open(struct error **err)
 /* The last line that is not one of its progress notes; owned, NULL when there is none. */
 static char *log_last_words(int log_fd)
 {
-	static const char *const notes[] = {"parent failed", "child failed", "do_slirp", "sent tapfd",
-		"received tapfd", "WARNING: Support for seccomp"};
+	static const char *const notes[] = {"parent failed", "child failed", "do_slirp",
+		"sent tapfd", "received tapfd", "WARNING: Support for seccomp"};
 	char text[LOG_SIZE_BYTES + 1];
 	char *last = NULL, *save = NULL;
 	ssize_t n = pread(log_fd, text, LOG_SIZE_BYTES, 0);
@@ -84,11 +85,8 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 	const char *argv[24];
 	const char *const envp[] = {NULL};
 	struct spawn_fd fds[] = {
-		{-1, STDERR_FILENO},
-		{netns_fd, HELPER_NETNS_FD},
-		{-1, HELPER_READY_FD},
-		{-1, HELPER_EXIT_FD},
-		{opts->runtime_dir_fd, HELPER_DIR_FD}, /* with ports only */
+		{-1, STDERR_FILENO}, {netns_fd, HELPER_NETNS_FD}, {-1, HELPER_READY_FD},
+		{-1, HELPER_EXIT_FD}, {opts->runtime_dir_fd, HELPER_DIR_FD}, /* with ports only */
 	};
 	struct spawn_options spawn_opts = {
 		.argv = argv,
@@ -136,8 +134,9 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 	argv[n++] = "--ready-fd=4";
 	argv[n++] = "--exit-fd=5";
 	if (opts->port_count) {
-		snprintf(socket_path, sizeof(socket_path), "--api-socket=/proc/self/fd/%d/" API_SOCKET_FORMAT,
-			HELPER_DIR_FD, opts->id);
+		snprintf(socket_path, sizeof(socket_path),
+			"--api-socket=/proc/self/fd/%d/" API_SOCKET_FORMAT, HELPER_DIR_FD,
+			opts->id);
 		argv[n++] = socket_path;
 	}
 	argv[n++] = "--netns-type=path";
@@ -149,7 +148,8 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 			return error_wrap(err, "network");
 		error_free(steal_ptr(err));
 		return error_set(err, ERR_NOT_FOUND,
-			"network: program 'slirp4netns' is not installed: install the Debian package "
+			"network: program 'slirp4netns' is not installed: install the Debian "
+			"package "
 			"slirp4netns, or use --network none or --network host");
 	}
 	/* Our own child that nobody has reaped: the number is still its own. */
@@ -221,12 +221,14 @@ static int helper_failed(struct network *network, struct error **err)
 	network_stop(network);
 	if (access(tun, F_OK) < 0)
 		return error_set(err, ERR_UNSUPPORTED,
-			"network: device '%s' does not exist: load it as root with 'modprobe tun', or use "
+			"network: device '%s' does not exist: load it as root with 'modprobe tun', "
+			"or use "
 			"--network none or --network host",
 			tun);
 	if (access(tun, R_OK | W_OK) < 0)
 		return error_set(err, ERR_UNSUPPORTED,
-			"network: device '%s' may not be opened (%s): make it accessible as root with "
+			"network: device '%s' may not be opened (%s): make it accessible as root "
+			"with "
 			"'chmod 666 %s', or use --network none or --network host",
 			tun, strerror(errno), tun);
 	if (words)
@@ -250,7 +252,8 @@ int network_ready(struct network *network, struct network_options *opts, struct 
 	while (n < 0 && errno == EINTR);
 	if (n == 0) {
 		network_stop(network);
-		return error_set(err, ERR_SYSTEM, "network: slirp4netns was not ready after %d seconds",
+		return error_set(err, ERR_SYSTEM,
+			"network: slirp4netns was not ready after %d seconds",
 			READY_TIMEOUT_MS / 1000);
 	}
 	if (read_full(network->ready_fd, &byte, 1) != 1)

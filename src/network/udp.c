@@ -20,9 +20,9 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define SESSIONS_MAX  512 /* clients at once; the one that was silent longest makes room */
+#define SESSIONS_MAX   512 /* clients at once; the one that was silent longest makes room */
 #define SESSION_IDLE_S 90
-#define DATAGRAM_MAX  65536
+#define DATAGRAM_MAX   65536
 
 struct listener {
 	int fd;
@@ -57,7 +57,7 @@ bool udp_only_loopback(const struct network_options *opts, const struct port_map
 bool udp_on_loopback(const struct network_options *opts, const struct port_mapping *mapping)
 {
 	return mapping->udp && !opts->allow_host_loopback &&
-		(!mapping->host_ip || str_starts_with(mapping->host_ip, "127."));
+	       (!mapping->host_ip || str_starts_with(mapping->host_ip, "127."));
 }
 
 static time_t now_s(void)
@@ -81,12 +81,13 @@ static void session_end(struct forwarder *f, struct session *session)
 	f->session_count--;
 }
 
-/* The client's session, made when it is new; NULL when that fails: the datagram is lost, as they are. */
+/* The client's session, made when it is new; NULL when that fails: the datagram is lost, as they
+ * are. */
 static struct session *session_for(
 	struct forwarder *f, size_t listener, const struct sockaddr_in *client)
 {
-	struct sockaddr_in server = {.sin_family = AF_INET,
-		.sin_port = htons(f->listeners[listener].container_port)};
+	struct sockaddr_in server = {
+		.sin_family = AF_INET, .sin_port = htons(f->listeners[listener].container_port)};
 	struct session *place = &f->sessions[0];
 
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
@@ -188,9 +189,9 @@ static int place_fd(int fd, int target, struct error **err)
 }
 
 /*
- * In the child: root of the container's user namespace, everything inherited. Keeps only what it serves
- * with (a lock held here would outlive its owner), joins the network namespace for the sockets it makes
- * from now on, and gives up all capabilities.
+ * In the child: root of the container's user namespace, everything inherited. Keeps only what it
+ * serves with (a lock held here would outlive its owner), joins the network namespace for the
+ * sockets it makes from now on, and gives up all capabilities.
  */
 static int forwarder_child(void *data, struct error **err)
 {
@@ -237,10 +238,10 @@ static int forwarder_child(void *data, struct error **err)
 	_exit(0);
 }
 
-/* Bind 127.0.0.1 beside slirp4netns' wildcard address, which both sides allow at this moment only; or
- * the mapping's own loopback address, which nobody else has. */
-static int listen_loopback(struct forwarder *f, const struct port_mapping *mapping, unsigned int i,
-	struct error **err)
+/* Bind 127.0.0.1 beside slirp4netns' wildcard address, which both sides allow at this moment only;
+ * or the mapping's own loopback address, which nobody else has. */
+static int listen_loopback(
+	struct forwarder *f, const struct port_mapping *mapping, unsigned int i, struct error **err)
 {
 	const struct port_mapping loopback = {
 		.host_ip = mapping->host_ip ? mapping->host_ip : (char *)"127.0.0.1", .udp = true};
@@ -278,14 +279,15 @@ int udp_start(const struct network_options *opts, int netns_fd, int userns_fd, i
 	for (size_t p = 0; p < opts->port_count && result == 0; p++) {
 		const struct port_mapping *port = &opts->ports[p];
 
-		for (unsigned int i = 0; udp_on_loopback(opts, port) && i < port->range && result == 0;
-			i++)
+		for (unsigned int i = 0;
+			udp_on_loopback(opts, port) && i < port->range && result == 0; i++)
 			result = listen_loopback(f, port, i, err);
 	}
 	if (result == 0 && f->listener_count) {
 		result = userns_run_begin(userns_fd, false, forwarder_child, f, &child, err);
 		if (result == 0) {
-			/* It answers only when it fails; then its ports are silent, as if killed. */
+			/* It answers only when it fails; then its ports are silent, as if killed.
+			 */
 			close_keep_errno(child.result_fd);
 			*ret_pid = child.pid;
 		}

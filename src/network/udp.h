@@ -4,11 +4,12 @@
 #include "rootless/userns.h"
 
 /*
- * Published UDP ports for clients on the host's own loopback. slirp4netns forwards from them, but with
+ * Published UDP ports for clients on the host's own loopback. slirp4netns forwards from them, but
+ * with
  * --disable-host-loopback it drops every answer to 127.0.0.1 (TCP has no such problem). So where a
  * mapping is for all addresses, a small process binds 127.0.0.1 beside slirp4netns, which keeps all
- * others and with them the true source addresses; a loopback address is bound by that process alone. Inside, such a client is seen as coming from the
- * container's own address.
+ * others and with them the true source addresses; a loopback address is bound by that process
+ * alone. Inside, such a client is seen as coming from the container's own address.
  */
 
 /**

@@ -10,8 +10,8 @@
 #include "util/signals.h"
 #include "util/str.h"
 
-/* The numbers that reach programs in containers: the C library keeps 32 and 33 for itself, musl 34 too;
- * docker and podman count from 34. */
+/* The numbers that reach programs in containers: the C library keeps 32 and 33 for itself, musl 34
+ * too; docker and podman count from 34. */
 #define RTMIN_NUMBER 34
 #define RTMAX_NUMBER 64
 
@@ -20,15 +20,41 @@ static const struct {
 	int number;
 } signals[] = {
 	/* the canonical name of a number stands first */
-	{"SIGHUP", SIGHUP}, {"SIGINT", SIGINT}, {"SIGQUIT", SIGQUIT}, {"SIGILL", SIGILL},
-	{"SIGTRAP", SIGTRAP}, {"SIGABRT", SIGABRT}, {"SIGIOT", SIGIOT}, {"SIGBUS", SIGBUS},
-	{"SIGFPE", SIGFPE}, {"SIGKILL", SIGKILL}, {"SIGUSR1", SIGUSR1}, {"SIGSEGV", SIGSEGV},
-	{"SIGUSR2", SIGUSR2}, {"SIGPIPE", SIGPIPE}, {"SIGALRM", SIGALRM}, {"SIGTERM", SIGTERM},
-	{"SIGSTKFLT", SIGSTKFLT}, {"SIGCHLD", SIGCHLD}, {"SIGCLD", SIGCHLD}, {"SIGCONT", SIGCONT},
-	{"SIGSTOP", SIGSTOP}, {"SIGTSTP", SIGTSTP}, {"SIGTTIN", SIGTTIN}, {"SIGTTOU", SIGTTOU},
-	{"SIGURG", SIGURG}, {"SIGXCPU", SIGXCPU}, {"SIGXFSZ", SIGXFSZ}, {"SIGVTALRM", SIGVTALRM},
-	{"SIGPROF", SIGPROF}, {"SIGWINCH", SIGWINCH}, {"SIGIO", SIGIO}, {"SIGPOLL", SIGIO},
-	{"SIGPWR", SIGPWR}, {"SIGSYS", SIGSYS}, {"SIGUNUSED", SIGSYS},
+	{"SIGHUP", SIGHUP},
+	{"SIGINT", SIGINT},
+	{"SIGQUIT", SIGQUIT},
+	{"SIGILL", SIGILL},
+	{"SIGTRAP", SIGTRAP},
+	{"SIGABRT", SIGABRT},
+	{"SIGIOT", SIGIOT},
+	{"SIGBUS", SIGBUS},
+	{"SIGFPE", SIGFPE},
+	{"SIGKILL", SIGKILL},
+	{"SIGUSR1", SIGUSR1},
+	{"SIGSEGV", SIGSEGV},
+	{"SIGUSR2", SIGUSR2},
+	{"SIGPIPE", SIGPIPE},
+	{"SIGALRM", SIGALRM},
+	{"SIGTERM", SIGTERM},
+	{"SIGSTKFLT", SIGSTKFLT},
+	{"SIGCHLD", SIGCHLD},
+	{"SIGCLD", SIGCHLD},
+	{"SIGCONT", SIGCONT},
+	{"SIGSTOP", SIGSTOP},
+	{"SIGTSTP", SIGTSTP},
+	{"SIGTTIN", SIGTTIN},
+	{"SIGTTOU", SIGTTOU},
+	{"SIGURG", SIGURG},
+	{"SIGXCPU", SIGXCPU},
+	{"SIGXFSZ", SIGXFSZ},
+	{"SIGVTALRM", SIGVTALRM},
+	{"SIGPROF", SIGPROF},
+	{"SIGWINCH", SIGWINCH},
+	{"SIGIO", SIGIO},
+	{"SIGPOLL", SIGIO},
+	{"SIGPWR", SIGPWR},
+	{"SIGSYS", SIGSYS},
+	{"SIGUNUSED", SIGSYS},
 };
 
 static const char *const rt_names[] = {"SIGRTMIN", "SIGRTMIN+1", "SIGRTMIN+2", "SIGRTMIN+3",

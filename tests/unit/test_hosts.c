@@ -22,8 +22,9 @@ static char **list(const char *a, const char *b)
 
 static void test_hosts(void **state)
 {
-	static const char host_file[] = "# comment\n127.0.0.1 localhost\n::1\tlocalhost ip6-localhost # x\n"
-					"bad line\n10.1.1.1 db db.example\n10.1.1.2 db\n\n192.0.2.9";
+	static const char host_file[] =
+		"# comment\n127.0.0.1 localhost\n::1\tlocalhost ip6-localhost # x\n"
+		"bad line\n10.1.1.1 db db.example\n10.1.1.2 db\n\n192.0.2.9";
 	const struct hosts_options opts = {.hostname = "h1",
 		.name = "web",
 		.ip = "10.0.2.100",
@@ -31,14 +32,13 @@ static void test_hosts(void **state)
 	cleanup_free char *text = hosts_text_from(&opts, host_file, "192.0.2.2");
 
 	(void)state;
-	assert_string_equal(text,
-		"10.9.9.9\tdb cache\n"
-		"192.0.2.2\tgw\n"
-		"127.0.0.1\tlocalhost\n"
-		"::1\tlocalhost ip6-localhost\n"
-		"10.1.1.1\tdb.example\n"
-		"192.0.2.2\thost.containers.internal\n"
-		"10.0.2.100\th1 web\n");
+	assert_string_equal(text, "10.9.9.9\tdb cache\n"
+				  "192.0.2.2\tgw\n"
+				  "127.0.0.1\tlocalhost\n"
+				  "::1\tlocalhost ip6-localhost\n"
+				  "10.1.1.1\tdb.example\n"
+				  "192.0.2.2\thost.containers.internal\n"
+				  "10.0.2.100\th1 web\n");
 }
 
 static void test_hosts_bare(void **state)
@@ -55,10 +55,10 @@ static void test_hosts_bare(void **state)
 
 static void test_add_host(void **state)
 {
-	static const char *const good[] = {"a:1.2.3.4", "a;b:1.2.3.4", "a:::1", "a:[::1]",
-		"a:host-gateway", "a-b.c:1.2.3.4"};
-	static const char *const bad[] = {"a", "a:", ":1.2.3.4", "a:1.2.3", "a b:1.2.3.4", "a\n:1.2.3.4",
-		"a:1.2.3.4\n", "a;:1.2.3.4", "a:gateway", "#:1.2.3.4"};
+	static const char *const good[] = {
+		"a:1.2.3.4", "a;b:1.2.3.4", "a:::1", "a:[::1]", "a:host-gateway", "a-b.c:1.2.3.4"};
+	static const char *const bad[] = {"a", "a:", ":1.2.3.4", "a:1.2.3", "a b:1.2.3.4",
+		"a\n:1.2.3.4", "a:1.2.3.4\n", "a;:1.2.3.4", "a:gateway", "#:1.2.3.4"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -83,12 +83,12 @@ static void test_resolv(void **state)
 		const char *server, *search, *option; /* --dns ...; NULL: not given */
 		const char *expected;
 	} cases[] = {
-		{"nameserver 192.0.2.53\nsearch a.example b.example\noptions edns0\n", NULL, true, NULL,
-			NULL, NULL,
+		{"nameserver 192.0.2.53\nsearch a.example b.example\noptions edns0\n", NULL, true,
+			NULL, NULL, NULL,
 			"search a.example b.example\nnameserver 10.0.2.3\nnameserver 192.0.2.53\n"
 			"options edns0\n"},
-		{"nameserver 127.0.0.1\nnameserver ::1\nnameserver fe80::1%eth0\n", NULL, true, NULL,
-			NULL, NULL, "nameserver 10.0.2.3\n"},
+		{"nameserver 127.0.0.1\nnameserver ::1\nnameserver fe80::1%eth0\n", NULL, true,
+			NULL, NULL, NULL, "nameserver 10.0.2.3\n"},
 		{"nameserver 127.0.0.53\noptions edns0\nsearch stub\n",
 			"nameserver 192.0.2.1\nsearch real\n", true, NULL, NULL, NULL,
 			"search real\nnameserver 10.0.2.3\nnameserver 192.0.2.1\n"},
@@ -99,8 +99,8 @@ static void test_resolv(void **state)
 			"search a\nnameserver 9.9.9.9\n"},
 		{"nameserver 192.0.2.53\nsearch a\n", NULL, true, NULL, ".", "ndots:2",
 			"nameserver 10.0.2.3\nnameserver 192.0.2.53\noptions ndots:2\n"},
-		{"domain d # c\nsearch e\n; x\nnameserver 192.0.2.1 # y", NULL, false, NULL, NULL, NULL,
-			"search e\nnameserver 192.0.2.1\n"},
+		{"domain d # c\nsearch e\n; x\nnameserver 192.0.2.1 # y", NULL, false, NULL, NULL,
+			NULL, "search e\nnameserver 192.0.2.1\n"},
 		{NULL, NULL, true, NULL, NULL, NULL, "nameserver 10.0.2.3\n"},
 		{"", NULL, false, NULL, NULL, NULL, ""},
 	};

@@ -27,13 +27,9 @@ static void test_env(void **state)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-		{"A=b", "OLD=1|A=b"},
-		{"OLD=2", "OLD=2"},
-		{"A=", "OLD=1|A="},
-		{"A=b=c", "OLD=1|A=b=c"},
-		{"POD_TEST_ONE", "OLD=1|POD_TEST_ONE=1"},
-		{"POD_TEST_NOT_SET", "OLD=1"},
-		{"POD_TEST", "OLD=1"}, /* exact names only */
+		{"A=b", "OLD=1|A=b"}, {"OLD=2", "OLD=2"}, {"A=", "OLD=1|A="},
+		{"A=b=c", "OLD=1|A=b=c"}, {"POD_TEST_ONE", "OLD=1|POD_TEST_ONE=1"},
+		{"POD_TEST_NOT_SET", "OLD=1"}, {"POD_TEST", "OLD=1"}, /* exact names only */
 		{"POD_TEST_*", "OLD=1|POD_TEST_ONE=1|POD_TEST_TWO=2"},
 		{"POD_TEST_*=x", "OLD=1|POD_TEST_*=x"},
 		{"POD_*_ONE", "OLD=1"}, /* only at the end */
@@ -81,9 +77,8 @@ static void test_set(void **state)
 	assert_null(env_get(NULL, "PATH"));
 }
 
-static int parse_text(
-	int (*parser)(char ***, const char *, struct error **), const char *text, size_t len,
-	char ***env, struct error **err)
+static int parse_text(int (*parser)(char ***, const char *, struct error **), const char *text,
+	size_t len, char ***env, struct error **err)
 {
 	char path[] = "/tmp/pod-test-env.XXXXXX";
 	cleanup_close int fd = mkstemp(path);
@@ -98,7 +93,8 @@ static int parse_text(
 
 static void test_file(void **state)
 {
-	static const char good[] = "\xef\xbb\xbf# comment\n\n  A=1 # kept\nB=\"q\"\r\n\tPOD_TEST_ONE\nC=";
+	static const char good[] =
+		"\xef\xbb\xbf# comment\n\n  A=1 # kept\nB=\"q\"\r\n\tPOD_TEST_ONE\nC=";
 	static const struct {
 		const char *text;
 		size_t len;
@@ -158,8 +154,8 @@ static void test_log_option(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		cleanup_error struct error *err = NULL;
 
-		assert_int_equal(parse_log_option(cases[i].driver, cases[i].text, &err),
-			cases[i].result);
+		assert_int_equal(
+			parse_log_option(cases[i].driver, cases[i].text, &err), cases[i].result);
 	}
 }
 

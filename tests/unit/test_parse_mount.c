@@ -19,7 +19,8 @@
 
 enum which { V, M, T };
 
-static int parse(enum which which, const char *text, struct container_mount *ret, struct error **err)
+static int parse(
+	enum which which, const char *text, struct container_mount *ret, struct error **err)
 {
 	switch (which) {
 	case V:
@@ -45,15 +46,17 @@ static void test_valid(void **state)
 		{V, "./a:/b/../c//d/", BIND, "./a", "/c/d", "nosuid,nodev,rprivate", false, false},
 		{V, "vol:/b:ro", VOLUME, "vol", "/b", "ro,nosuid,nodev,rprivate", true, false},
 		{V, "vol:/b:nocopy", VOLUME, "vol", "/b", "nosuid,nodev,rprivate", false, true},
-		{V, "/a:/b:rw,rslave,dev,suid,noexec", BIND, "/a", "/b", "rw,rslave,dev,suid,noexec",
-			false, false},
+		{V, "/a:/b:rw,rslave,dev,suid,noexec", BIND, "/a", "/b",
+			"rw,rslave,dev,suid,noexec", false, false},
 		{V, "/a:/b:cached", BIND, "/a", "/b", "nosuid,nodev,rprivate", false, false},
-		{V, "/a:/b:bind,,ro", BIND, "/a", "/b", "bind,ro,nosuid,nodev,rprivate", true, false},
-		{M, "type=bind,src=/a,dst=/b", BIND, "/a", "/b", "nosuid,nodev,rprivate", false, false},
+		{V, "/a:/b:bind,,ro", BIND, "/a", "/b", "bind,ro,nosuid,nodev,rprivate", true,
+			false},
+		{M, "type=bind,src=/a,dst=/b", BIND, "/a", "/b", "nosuid,nodev,rprivate", false,
+			false},
 		{M, "source=/a,target=/b,readonly,type=bind", BIND, "/a", "/b",
 			"ro,nosuid,nodev,rprivate", true, false},
-		{M, "type=bind,src=/a,dst=/b,ro=false", BIND, "/a", "/b", "rw,nosuid,nodev,rprivate",
-			false, false},
+		{M, "type=bind,src=/a,dst=/b,ro=false", BIND, "/a", "/b",
+			"rw,nosuid,nodev,rprivate", false, false},
 		{M, "type=bind,src=/a,dst=/b,bind-propagation=shared,bind-nonrecursive", BIND, "/a",
 			"/b", "shared,bind,nosuid,nodev", false, false},
 		{M, "type=bind,\"src=/a,b\"\"c\",dst=/b", BIND, "/a,b\"c", "/b",
@@ -61,8 +64,8 @@ static void test_valid(void **state)
 		{M, "dst=/b", VOLUME, NULL, "/b", "nosuid,nodev,rprivate", false, false},
 		{M, "type=volume,src=v,dst=/b,volume-nocopy", VOLUME, "v", "/b",
 			"nosuid,nodev,rprivate", false, true},
-		{M, "type=bind,src=/a,dst=/b,U=false", BIND, "/a", "/b", "nosuid,nodev,rprivate", false,
-			false},
+		{M, "type=bind,src=/a,dst=/b,U=false", BIND, "/a", "/b", "nosuid,nodev,rprivate",
+			false, false},
 		{M, "type=tmpfs,dst=/t,tmpfs-size=64m,tmpfs-mode=1777", TMPFS, NULL, "/t",
 			"size=64m,mode=1777,noexec,nosuid,nodev,rprivate", false, false},
 		{T, "/t", TMPFS, NULL, "/t", "noexec,nosuid,nodev,rprivate", false, false},

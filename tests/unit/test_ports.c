@@ -119,7 +119,7 @@ static void test_choose(void **state)
 	assert_true(ports[1].host_port + 3 <= 65535);
 	assert_int_not_equal(ports[2].host_port, 0);
 	assert_true(ports[0].host_port < ports[1].host_port ||
-		ports[0].host_port > ports[1].host_port + 3);
+		    ports[0].host_port > ports[1].host_port + 3);
 	for (size_t i = 0; i < 3; i++)
 		port_mapping_clear(&ports[i]);
 }
@@ -148,7 +148,8 @@ static void test_overlap(void **state)
 		parse(cases[i].b, &ports[1]);
 		assert_int_equal(network_ports_choose(ports, 2, &err), cases[i].result);
 		if (err)
-			assert_int_equal(err->kind, *cases[i].a == '[' ? ERR_UNSUPPORTED : ERR_CONFLICT);
+			assert_int_equal(
+				err->kind, *cases[i].a == '[' ? ERR_UNSUPPORTED : ERR_CONFLICT);
 		port_mapping_clear(&ports[0]);
 		port_mapping_clear(&ports[1]);
 	}
@@ -234,8 +235,8 @@ static void test_mode(void **state)
 		cleanup_free char *container = NULL;
 		struct network_options opts = {0};
 
-		assert_int_equal(network_parse(cases[i].text, &opts, &container, &err),
-			cases[i].result);
+		assert_int_equal(
+			network_parse(cases[i].text, &opts, &container, &err), cases[i].result);
 		if (err)
 			assert_int_equal(err->kind, cases[i].kind);
 		else

@@ -48,8 +48,8 @@ static void test_valid(void **state)
 
 static void test_invalid(void **state)
 {
-	static const char *const cases[] = {"", "SIG", "0", "65", "-9", "+9", "9 ", "FOO", "RTMIN-1",
-		"RTMIN+31", "RTMAX+1", "RTMIN+", "SIGSIGTERM", "99999999999999999999"};
+	static const char *const cases[] = {"", "SIG", "0", "65", "-9", "+9", "9 ", "FOO",
+		"RTMIN-1", "RTMIN+31", "RTMAX+1", "RTMIN+", "SIGSIGTERM", "99999999999999999999"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
