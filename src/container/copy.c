@@ -159,11 +159,19 @@ static int prepare_stopped(struct store *store, struct copy_files *files, struct
 static int prepare(struct store *store, struct container *container, struct copy_files *files,
 	struct error **err)
 {
+	cleanup_error struct error *started = NULL;
+
 	files->container = container;
 	if (container_refresh(container, err) < 0)
 		return -1;
-	return container_is_running(container) ? prepare_running(store, files, err)
-					       : prepare_stopped(store, files, err);
+	if (container_is_running(container))
+		return prepare_running(store, files, err);
+	if (prepare_stopped(store, files, &started) == 0)
+		return 0;
+	/* Somebody started it while we waited for its lock. */
+	if (started->kind == ERR_CONFLICT && container_is_running(container))
+		return prepare_running(store, files, err);
+	return error_move(err, &started);
 }
 
 /* -------- in a child, as root of the user namespace -------- */

@@ -215,6 +215,7 @@ int container_stop(struct store *store, struct container *container, uint32_t ti
 int container_lock(struct container *container, bool wait, struct error **err)
 {
 	cleanup_close int lock_fd = -1;
+	struct timespec pause = {.tv_nsec = 1000000};
 
 	for (;;) {
 		cleanup_error struct error *one = NULL;
@@ -233,8 +234,10 @@ int container_lock(struct container *container, bool wait, struct error **err)
 			return error_set(err, ERR_CONFLICT,
 				"container '%s' is in use by another command",
 				container->config->name);
-		if (wait_lock_free(container, err) < 0)
-			return -1;
+		/* Asked again and again rather than waited for in the kernel: whoever is next may start
+		 * the container, and then it is not the lock that we wait for any more. */
+		(void)nanosleep(&pause, NULL);
+		pause.tv_nsec = MIN(pause.tv_nsec * 2, 16000000L);
 	}
 	if (container_refresh(container, err) < 0)
 		return -1;
