@@ -17,7 +17,6 @@
 #include "util/str.h"
 
 #define VOLUME_RECORD_MAX (1u << 20) /* bytes */
-#define COPY_DEPTH_MAX	  512
 
 void volume_clear(struct volume *volume)
 {
@@ -35,8 +34,8 @@ int volume_name_check(const char *name, struct error **err)
 
 	for (size_t i = 0; i < len && valid; i++) {
 		char c = name[i];
-		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9');
+		bool alnum =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		valid = alnum || (i > 0 && (c == '_' || c == '.' || c == '-'));
 	}
@@ -95,6 +94,11 @@ int volume_create(struct store *store, const struct volume *volume, struct error
 		error_errno(err, errno, "create volume '%s'", volume->name);
 		goto undo;
 	}
+	/* What containers see has this mode, whatever the umask. */
+	if (fchmodat(dir_fd, "_data", 0755, 0) < 0) {
+		error_errno(err, errno, "create volume '%s'", volume->name);
+		goto undo;
+	}
 	text = record_text(volume);
 	if (write_file_atomic(dir_fd, "volume.json", text, strlen(text), 0600, WRITE_SYNC, err) < 0)
 		goto undo;
@@ -147,8 +151,7 @@ int volume_load(struct store *store, const char *name, struct volume *ret, struc
 
 	if (volume_name_check(name, err) < 0)
 		return -1;
-	dir_fd = openat(
-		store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir_fd = openat(store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0 && errno == ENOENT)
 		return error_set(err, ERR_NOT_FOUND,
 			"no volume with name \"%s\" found: no such volume", name);
@@ -224,8 +227,7 @@ int volume_remove(struct store *store, const char *name, struct error **err)
 	if (volume_name_check(name, err) < 0)
 		return -1;
 	random_hex(tmp + strlen(tmp), 32);
-	dir_fd = openat(
-		store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir_fd = openat(store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd >= 0)
 		lock_fd = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, &one);
 	if (dir_fd >= 0 && lock_fd < 0)
@@ -244,117 +246,4 @@ int volume_remove(struct store *store, const char *name, struct error **err)
 	if (userns_fd < 0)
 		return -1;
 	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
-}
-
-bool volume_is_empty(int fd)
-{
-	cleanup_dir DIR *dir = dir_open_at(fd, ".");
-
-	return dir && !dir_next(dir);
-}
-
-static int copy_metadata(int dir_fd, const char *name, const struct stat *st, struct error **err)
-{
-	const struct timespec times[] = {st->st_atim, st->st_mtim};
-
-	if (fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, errno, "change the owner of '%s'", name);
-	/* After the owner: chown takes set-id bits away. */
-	if (!S_ISLNK(st->st_mode) && fchmodat(dir_fd, name, st->st_mode & 07777, 0) < 0)
-		return error_errno(err, errno, "change the mode of '%s'", name);
-	(void)utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW); /* times are a courtesy */
-	return 0;
-}
-
-static int copy_file(int from_dir, int to_dir, const char *name, struct error **err)
-{
-	cleanup_close int in = -1, out = -1;
-	char buf[65536];
-	ssize_t n;
-
-	in = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (in < 0)
-		return error_errno(err, errno, "open '%s'", name);
-	out = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (out < 0)
-		return error_errno(err, errno, "create '%s'", name);
-	while ((n = read_full(in, buf, sizeof(buf))) > 0)
-		if (write_all(out, buf, (size_t)n) < 0)
-			return error_errno(err, errno, "write '%s'", name);
-	return n < 0 ? error_errno(err, errno, "read '%s'", name) : 0;
-}
-
-static int copy_tree(int from_fd, int to_fd, unsigned int depth, struct error **err);
-
-static int copy_entry(int from_fd, int to_fd, const char *name, unsigned int depth,
-	struct error **err)
-{
-	struct stat st;
-
-	if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, errno, "stat '%s'", name);
-	if (S_ISDIR(st.st_mode)) {
-		cleanup_close int from = -1, to = -1;
-		int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-		if (mkdirat(to_fd, name, 0700) < 0)
-			return error_errno(err, errno, "create '%s'", name);
-		from = openat(from_fd, name, flags);
-		to = openat(to_fd, name, flags);
-		if (from < 0 || to < 0)
-			return error_errno(err, errno, "open '%s'", name);
-		if (copy_tree(from, to, depth + 1, err) < 0)
-			return -1;
-	} else if (S_ISLNK(st.st_mode)) {
-		char target[4097];
-		ssize_t n = readlinkat(from_fd, name, target, sizeof(target) - 1);
-
-		if (n < 0)
-			return error_errno(err, errno, "read link '%s'", name);
-		target[n] = '\0';
-		if (symlinkat(target, to_fd, name) < 0)
-			return error_errno(err, errno, "create link '%s'", name);
-	} else if (S_ISREG(st.st_mode)) {
-		if (copy_file(from_fd, to_fd, name, err) < 0)
-			return -1;
-	} else if (S_ISFIFO(st.st_mode)) {
-		if (mkfifoat(to_fd, name, 0600) < 0)
-			return error_errno(err, errno, "create FIFO '%s'", name);
-	} else {
-		return 0; /* sockets and devices mean nothing in a volume */
-	}
-	return copy_metadata(to_fd, name, &st, err);
-}
-
-static int copy_tree(int from_fd, int to_fd, unsigned int depth, struct error **err)
-{
-	cleanup_dir DIR *dir = dir_open_at(from_fd, ".");
-	struct dirent *entry;
-
-	if (!dir)
-		return error_errno(err, errno, "read a directory");
-	if (depth > COPY_DEPTH_MAX)
-		return error_set(err, ERR_INVALID, "directories are nested too deep");
-	while ((errno = 0, entry = dir_next(dir)))
-		if (copy_entry(from_fd, to_fd, entry->d_name, depth, err) < 0)
-			return error_wrap(err, "%s", entry->d_name);
-	return errno ? error_errno(err, errno, "read a directory") : 0;
-}
-
-int volume_copy_up(int root_fd, const char *path, int volume_fd, struct error **err)
-{
-	cleanup_close int from_fd = open_in_root(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	struct stat st;
-
-	if (from_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (from_fd < 0 || fstat(from_fd, &st) < 0)
-		return error_errno(err, errno, "open '%s' in the image", path);
-	if (!volume_is_empty(volume_fd))
-		return 0; /* another container was first */
-	if (copy_tree(from_fd, volume_fd, 0, err) < 0)
-		return -1;
-	if (fchown(volume_fd, st.st_uid, st.st_gid) < 0 || fchmod(volume_fd, st.st_mode & 07777) < 0)
-		return error_errno(err, errno, "give '%s' the image's owner and mode", path);
-	return 0;
 }

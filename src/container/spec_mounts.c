@@ -183,7 +183,7 @@ static int add_user_mount(struct store *store, const struct container_config *co
 	added = runtime_spec_add_mount(
 		plan->spec, mount->destination, "bind", source, options);
 	added->source_fd = fd;
-	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_is_empty(fd)) {
+	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_wants_copy_up(fd)) {
 		array_grow(plan->copy_ups, plan->copy_up_count, plan->copy_up_capacity);
 		plan->copy_ups[plan->copy_up_count++] =
 			(struct container_copy_up){xstrdup(mount->destination), fd};
