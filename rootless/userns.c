@@ -37,6 +37,7 @@
 #define ASK_TIMEOUT_MS	  200 /* a monitor that does not answer (SIGSTOP) is passed over */
 
 struct userns_request {
+	struct id_maps maps;
 	int userns_fd;		   /* got already */
 	pid_t holder;		   /* the waiting child; 0: none */
 	void *stack;		   /* the holder's */
@@ -46,27 +47,34 @@ struct userns_request {
 
 static const char *const helper_names[2] = {"newuidmap", "newgidmap"};
 
-bool userns_needed(void)
+/* Does the user namespace that we are in map one id at most? */
+static bool single_id_namespace(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-	const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
-		1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
 	cleanup_error struct error *ignored = NULL;
 	cleanup_free char *text = NULL;
 	unsigned long long inside, outside, count, total = 0;
 	const char *p;
 	int used;
 
-	if (syscall(SYS_capget, &header, data) < 0 || (data[0].effective & wanted) != wanted)
-		return true;
-	/* In a namespace that maps a single id no container with more than one could live. */
 	if (read_file_limited(AT_FDCWD, "/proc/self/uid_map", 65536, &text, NULL, &ignored) < 0)
 		return false;
 	for (p = text; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &count, &used) == 3;
 		p += used)
 		total += count;
 	return total <= 1;
+}
+
+bool userns_needed(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
+		1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
+
+	if (syscall(SYS_capget, &header, data) < 0 || (data[0].effective & wanted) != wanted)
+		return true;
+	/* In a namespace that maps a single id no container with more than one could live. */
+	return single_id_namespace();
 }
 
 /* -------- asking a running monitor -------- */
@@ -296,6 +304,7 @@ static void request_release(struct userns_request *req)
 	if (req->stack)
 		(void)munmap(req->stack, HOLDER_STACK_SIZE);
 	close_keep_errno(req->userns_fd);
+	id_maps_clear(&req->maps);
 	free(req);
 }
 
@@ -325,9 +334,15 @@ int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error *
 	struct userns_request *req;
 	struct id_maps maps = {0};
 
+	if (single_id_namespace())
+		return error_set(err, ERR_UNSUPPORTED,
+			"this process lives in a user namespace that maps a single id, in which no "
+			"container can be made; run pod outside of it, or give it ranges: "
+			"unshare --map-root-user --map-auto");
 	if (id_maps_default(&maps, err) < 0)
 		return -1;
 	req = xcalloc(1, sizeof(*req));
+	req->maps = maps;
 	req->output_fds[0] = req->output_fds[1] = -1;
 	req->userns_fd = ask_monitors(runtime_dir_fd, &maps);
 	if (req->userns_fd < 0 &&
@@ -335,12 +350,15 @@ int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error *
 			helper_start(req, 0, maps.uids, maps.uid_count, err) < 0 ||
 			helper_start(req, 1, maps.gids, maps.gid_count, err) < 0)) {
 		request_release(req);
-		id_maps_clear(&maps);
 		return -1;
 	}
-	id_maps_clear(&maps);
 	*ret = req;
 	return 0;
+}
+
+const struct id_maps *userns_maps(const struct userns_request *req)
+{
+	return &req->maps;
 }
 
 int userns_finish(struct userns_request *req, struct error **err)

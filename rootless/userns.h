@@ -28,6 +28,8 @@ struct userns_request;
  *       message names the sysctl or AppArmor rule), ERR_SYSTEM
  */
 int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err);
+/** userns_maps() - the maps that the namespace has or will have; borrowed from REQ. */
+const struct id_maps *userns_maps(const struct userns_request *req);
 /** userns_finish() - wait for the helpers; returns the namespace's descriptor (owned), frees REQ. */
 int userns_finish(struct userns_request *req, struct error **err);
 /** userns_cancel() - as finish, result thrown away. NULL is fine. */

@@ -187,8 +187,27 @@ static void prepare_annotations(const struct container_config *config, struct ru
 		xasprintf("org.opencontainers.image.stopSignal=%u", config->stop_signal));
 }
 
+static struct runtime_id_range *copy_ranges(const struct id_range *ranges, size_t count)
+{
+	struct runtime_id_range *copy = xcalloc(count, sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = (struct runtime_id_range){
+			ranges[i].container_id, ranges[i].host_id, ranges[i].count};
+	return copy;
+}
+
+static void set_user_namespace(struct runtime_spec *spec, const struct id_maps *maps)
+{
+	spec->namespaces[NAMESPACE_USER].mode = NAMESPACE_JOIN;
+	spec->uid_mappings = copy_ranges(maps->uids, maps->uid_count);
+	spec->uid_mapping_count = maps->uid_count;
+	spec->gid_mappings = copy_ranges(maps->gids, maps->gid_count);
+	spec->gid_mapping_count = maps->gid_count;
+}
+
 int container_spec_prepare(struct store *store, struct container *container,
-	struct container_spec **ret, struct error **err)
+	const struct id_maps *maps, struct container_spec **ret, struct error **err)
 {
 	__attribute__((cleanup(container_spec_freep))) struct container_spec *plan =
 		xcalloc(1, sizeof(*plan));
@@ -199,8 +218,8 @@ int container_spec_prepare(struct store *store, struct container *container,
 	plan->spec = spec = runtime_spec_new();
 	spec->root_readonly = config->read_only;
 	spec->privileged = config->privileged;
-	if (store->rootless)
-		spec->namespaces[NAMESPACE_USER].mode = NAMESPACE_JOIN;
+	if (maps)
+		set_user_namespace(spec, maps);
 	set_namespace(spec, NAMESPACE_MOUNT);
 	set_namespace(spec, NAMESPACE_CGROUP);
 	if (choose_namespace(store, plan, NAMESPACE_PID, config->pid_mode, err) < 0 ||

@@ -6,6 +6,7 @@
 #include "monitor/client.h"
 #include "monitor/monitor.h"
 #include "network/network.h"
+#include "rootless/idmap.h"
 #include "runtime/runtime.h"
 #include "storage/overlay.h"
 
@@ -36,10 +37,11 @@ struct container_spec {
  * container_spec_prepare() - everything that can be said before the user namespace is there: options
  * read again, layers and volumes opened, /etc files and config.json written into the container's
  * directory
+ * @maps: of the user namespace, NULL without one; init checks that the namespace has them
  * @err: ERR_NOT_FOUND (layer, volume or mount source, named), ERR_INVALID, ERR_UNSUPPORTED
  */
 int container_spec_prepare(struct store *store, struct container *container,
-	struct container_spec **ret, struct error **err);
+	const struct id_maps *maps, struct container_spec **ret, struct error **err);
 
 /** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root. */
 int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err);

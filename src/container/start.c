@@ -60,6 +60,7 @@ struct start {
 	int stdin_write_fd, stdout_read_fd, stderr_read_fd;
 	bool lossless;
 	unsigned int preserve_fds;
+	char userns_hash[17];
 };
 
 static void start_clear(struct start *start)
@@ -210,14 +211,8 @@ static int listen_sockets(struct start *start, struct supervisor *sup, struct er
 	if (sup->listen_fd < 0)
 		return -1;
 	if (start->userns_fd >= 0) {
-		struct id_maps maps = {0};
-		char hash[17];
-
-		if (id_maps_default(&maps, err) < 0)
-			return -1;
-		id_maps_hash(&maps, hash);
-		id_maps_clear(&maps);
-		snprintf(sup->userns_socket, sizeof(sup->userns_socket), "userns-%s.%.12s", hash, id);
+		snprintf(sup->userns_socket, sizeof(sup->userns_socket), "userns-%s.%.12s",
+			start->userns_hash, id);
 		sup->userns_listen_fd =
 			monitor_socket_listen(start->store->runtime_fd, sup->userns_socket, err);
 		if (sup->userns_listen_fd < 0)
@@ -410,7 +405,10 @@ int container_start(struct store *store, struct container *container,
 	}
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
 		goto fail;
-	if (container_spec_prepare(store, container, &start.plan, err) < 0)
+	if (userns)
+		id_maps_hash(userns_maps(userns), start.userns_hash);
+	if (container_spec_prepare(store, container, userns ? userns_maps(userns) : NULL, &start.plan,
+		    err) < 0)
 		goto fail;
 	start.program_fd = monitor_program_open(err);
 	if (start.program_fd < 0)

@@ -56,7 +56,7 @@ static int helper_fail(struct helper *helper, int errnum, const char *what)
 static bool map_matches(const char *path, const struct runtime_id_range *ranges, size_t count)
 {
 	unsigned long long inside, outside, length;
-	char text[8192];
+	char text[16384]; /* 340 lines of 33 */
 	int fd = open(path, O_RDONLY | O_CLOEXEC), used;
 	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
 	const char *p = text;
