@@ -45,6 +45,8 @@ int proc_start_time(pid_t pid, uint64_t *ret_ticks)
 	if (!p)
 		return -1;
 	p += 2;
+	if (*p == 'Z' || *p == 'X')
+		return -1; /* has ended, only its parent has not looked yet */
 	for (int field = 3; field < 22; field++) {
 		p = strchr(p, ' ');
 		if (!p)

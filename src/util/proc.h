@@ -13,7 +13,8 @@
 /** boot_id_get() - /proc/sys/kernel/random/boot_id into OUT (37 bytes). Returns 0 or -1. */
 int boot_id_get(char out[BOOT_ID_LENGTH + 1], struct error **err);
 
-/** proc_start_time() - field 22 of /proc/PID/stat, clock ticks since boot. -1: no such process. */
+/** proc_start_time() - field 22 of /proc/PID/stat, clock ticks since boot. -1: no such process, or
+ * one that has ended (a zombie). */
 int proc_start_time(pid_t pid, uint64_t *ret_ticks);
 
 /** proc_pidfd() - a pidfd for PID if its start time is START; -1 with errno (ESRCH) otherwise. */
