@@ -99,7 +99,9 @@ static int add_network_files(struct container_files *files, struct error **err)
 	const struct hosts_options hosts = {
 		.hostname = plan->spec->hostname ? plan->spec->hostname : config->hostname,
 		.name = config->name,
-		.ip = slirp ? NETWORK_SLIRP_ADDRESS : NULL,
+		.ip = slirp					? NETWORK_SLIRP_ADDRESS
+			: plan->network.mode == NETWORK_NONE ? "127.0.0.1"
+							     : NULL,
 		.add_hosts = config->add_hosts,
 		.slirp = slirp,
 		.allow_host_loopback = plan->network.allow_host_loopback,
