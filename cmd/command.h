@@ -9,8 +9,9 @@
 struct command_context {
 	const char *program; /* "pod", or "docker" when called so */
 	const char *root, *runroot, *storage_driver, *log_level; /* global options; NULL default */
-	struct store *store;                                     /* NULL until command_store() */
-	struct strbuf out; /* flushed by main; command_flush() earlier */
+	char *const *command_line; /* as it was given, global options included */
+	struct store *store;       /* NULL until command_store() */
+	struct strbuf out;         /* flushed by main; command_flush() earlier */
 };
 
 struct command {

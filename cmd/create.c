@@ -8,7 +8,6 @@ static int create_run(struct command_context *ctx, int argc, char **argv, struct
 {
 	__attribute__((cleanup(container_options_clear))) struct container_options opts =
 		CONTAINER_OPTIONS_INIT;
-	cleanup_strv char **create_command = strv_copy(argv);
 	cleanup_container struct container *container = NULL;
 	cleanup_close int lock_fd = -1;
 	struct store *store;
@@ -16,8 +15,8 @@ static int create_run(struct command_context *ctx, int argc, char **argv, struct
 
 	if (options_parse(&command_create, argc, argv, &opts, &first, err) < 0 ||
 		command_store(ctx, &store, err) < 0 ||
-		container_options_make(ctx, store, &opts, argc - first, argv + first, create_command,
-			&container, &lock_fd, err) < 0)
+		container_options_make(ctx, store, &opts, argc - first, argv + first,
+			ctx->command_line, &container, &lock_fd, err) < 0)
 		return -1;
 	command_print(ctx, "%s\n", container->config->id);
 	return 0;

@@ -119,11 +119,14 @@ int main(int argc, char **argv)
 {
 	cleanup_error struct error *error = NULL, *flush_error = NULL;
 	cleanup_strbuf struct strbuf path = STRBUF_INIT;
-	struct command_context ctx = {.program = "pod"};
+	cleanup_free char **command_line = xcalloc((size_t)argc + 1, sizeof(*command_line));
+	struct command_context ctx = {.program = "pod", .command_line = command_line};
 	const struct command *command = &command_root;
 	int status;
 
 	occupy_standard_descriptors();
+	/* Parsing changes the order of ARGV and takes words out of it. */
+	memcpy(command_line, argv, (size_t)argc * sizeof(*command_line));
 	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))
 		ctx.program = "docker";
 	status = dispatch(&ctx, argc, argv, &path, &command, &error);

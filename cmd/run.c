@@ -107,14 +107,13 @@ static int run_run(struct command_context *ctx, int argc, char **argv, struct er
 {
 	__attribute__((cleanup(container_options_clear))) struct container_options opts =
 		CONTAINER_OPTIONS_INIT;
-	cleanup_strv char **create_command = strv_copy(argv);
 	int first;
 
 	if (options_parse(&command_run, argc, argv, &opts, &first, err) < 0)
 		return -1;
 	if (opts.detach && opts.remove && opts.replace && !opts.name)
 		return error_set(err, ERR_USAGE, "--replace needs --name");
-	return run_container(ctx, &opts, argc - first, argv + first, create_command, err);
+	return run_container(ctx, &opts, argc - first, argv + first, ctx->command_line, err);
 }
 
 const struct command command_run = {
