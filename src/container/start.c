@@ -410,7 +410,7 @@ int container_start(struct store *store, struct container *container,
 	if (container_spec_prepare(store, container, userns ? userns_maps(userns) : NULL, &start.plan,
 		    err) < 0)
 		goto fail;
-	start.program_fd = monitor_program_open(err);
+	start.program_fd = monitor_program_open(store->runtime_fd, err);
 	if (start.program_fd < 0)
 		goto fail;
 	if (prepare_stdio(&start, err) < 0 ||

@@ -719,15 +719,26 @@ int monitor_wait(int monitor_fd, int *ret_exit, struct error **err)
 	return 0;
 }
 
-int monitor_namespace(int monitor_fd, int type, struct error **err)
+/* The same where a descriptor is. */
+static int request_fd(int monitor_fd, enum protocol_type type, int value, struct error **err)
 {
 	cleanup_free uint8_t *message = xmalloc(PROTOCOL_MESSAGE_MAX);
 	const struct protocol_header *header = (const void *)message;
 	int fds[PROTOCOL_FDS_MAX];
 
-	if (request(monitor_fd, PROTOCOL_NAMESPACE, type, 0, message, fds, err) < 0)
+	if (request(monitor_fd, type, value, 0, message, fds, err) < 0)
 		return -1;
-	if (header->type != PROTOCOL_NAMESPACE || fds[0] < 0)
+	if (header->type != type || fds[0] < 0)
 		return monitor_odd(err);
 	return fds[0];
+}
+
+int monitor_namespace(int monitor_fd, int type, struct error **err)
+{
+	return request_fd(monitor_fd, PROTOCOL_NAMESPACE, type, err);
+}
+
+int monitor_program(int monitor_fd, struct error **err)
+{
+	return request_fd(monitor_fd, PROTOCOL_PROGRAM, 0, err);
 }

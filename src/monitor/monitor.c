@@ -1,65 +1,146 @@
 #include "config.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "monitor/client.h"
 #include "monitor/monitor.h"
 #include "rootless/userns.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/program.h"
+#include "util/sealed.h"
+#include "util/str.h"
 
 /* pod-monitor is some 60 KiB; more is not ours. */
 #define PROGRAM_SIZE_MAX (16u << 20)
+/* How many other monitors are asked for their copy of it, and how long each may take. */
+#define BORROW_TRIES      3
+#define BORROW_TIMEOUT_MS 20
 
-/* A copy that nobody can write to: an exec session whose command is "#!/proc/self/exe" runs our
- * file inside the container, whose root could open it for writing afterwards. */
-static int program_seal(int fd, size_t size, struct error **err)
+static int socket_address(int dir_fd, const char *name, struct sockaddr_un *ret, struct error **err)
 {
-	cleanup_close int copy_fd = -1;
-	size_t done = 0;
+	int len;
 
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
-	copy_fd = memfd_create("pod-monitor", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-	if (copy_fd < 0 && errno == EINVAL) /* kernel before 6.3: all are executable */
-		copy_fd = memfd_create("pod-monitor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (copy_fd < 0)
-		return error_errno(err, errno, "make a memory file for 'pod-monitor'");
-	while (done < size) {
-		ssize_t n = sendfile(copy_fd, fd, NULL, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "copy 'pod-monitor' into memory");
-		if (n == 0)
-			return error_set(err, ERR_SYSTEM,
-				"copy 'pod-monitor' into memory: it became shorter");
-		done += (size_t)n;
-	}
-	if (fcntl(copy_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
-		0)
-		return error_errno(err, errno, "seal the copy of 'pod-monitor'");
-	return steal_fd(&copy_fd);
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	len = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dir_fd, name);
+	if (len < 0 || (size_t)len >= sizeof(ret->sun_path))
+		return error_set(err, ERR_INVALID, "socket name '%s' is too long", name);
+	return 0;
 }
 
-int monitor_program_open(struct error **err)
+/* TIMEOUT_MS: most that connecting and every message may take; 0: as long as it takes. */
+static int socket_connect(int dir_fd, const char *name, int timeout_ms, struct error **err)
+{
+	const struct timeval timeout = {.tv_usec = timeout_ms * 1000};
+	cleanup_close int fd = -1;
+	struct sockaddr_un address;
+
+	if (socket_address(dir_fd, name, &address, err) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_errno(err, errno, "make a socket");
+	if (timeout_ms &&
+		(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0))
+		return error_errno(err, errno, "set a time limit");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		/* no socket, or nobody behind it */
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			return error_set(err, ERR_NOT_FOUND,
+				"the monitor does not answer on socket '%s'", name);
+		return error_errno(err, errno, "connect to socket '%s'", name);
+	}
+	return steal_fd(&fd);
+}
+
+/* How much of the file an execve needs: debug information and section headers lie behind that. */
+static size_t loadable_size(int fd, size_t size)
+{
+	size_t end = 0;
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+
+	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+		memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+		header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phnum > 64)
+		return size;
+	for (size_t i = 0; i < header.e_phnum; i++) {
+		if (pread(fd, &segment, sizeof(segment),
+			    (off_t)(header.e_phoff + i * sizeof(segment))) !=
+			(ssize_t)sizeof(segment))
+			return size;
+		if (segment.p_type == PT_LOAD)
+			end = MAX(end, segment.p_offset + segment.p_filesz);
+	}
+	return end && end < size ? end : size;
+}
+
+/* Does COPY_FD hold SIZE bytes, for ever, that are those of FD? */
+static bool is_sealed_copy(int copy_fd, int fd, size_t size)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	char ours[4096], theirs[4096];
+	struct stat st;
+
+	if ((fcntl(copy_fd, F_GET_SEALS) & seals) != seals || fstat(copy_fd, &st) < 0 ||
+		st.st_size != (off_t)size)
+		return false;
+	for (size_t at = 0; at < size; at += sizeof(ours)) {
+		size_t len = MIN(sizeof(ours), size - at);
+
+		if (pread(fd, ours, len, (off_t)at) != (ssize_t)len ||
+			pread(copy_fd, theirs, len, (off_t)at) != (ssize_t)len ||
+			memcmp(ours, theirs, len) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The sealed copy that another container's monitor runs from, if there is one: monitors then share
+ * their memory. -1: none. A monitor that does not answer at once is not waited for. */
+static int program_borrow(int runtime_dir_fd, int fd, size_t size)
+{
+	cleanup_dir DIR *dir = runtime_dir_fd < 0 ? NULL : dir_open_at(runtime_dir_fd, ".");
+	struct dirent *entry;
+
+	for (int tries = 0; dir && tries < BORROW_TRIES && (entry = dir_next(dir));) {
+		cleanup_error struct error *ignored = NULL;
+		cleanup_close int monitor_fd = -1, copy_fd = -1;
+
+		if (!str_ends_with(entry->d_name, ".sock"))
+			continue;
+		tries++;
+		monitor_fd =
+			socket_connect(runtime_dir_fd, entry->d_name, BORROW_TIMEOUT_MS, &ignored);
+		if (monitor_fd < 0)
+			continue;
+		copy_fd = monitor_program(monitor_fd, &ignored);
+		if (copy_fd >= 0 && is_sealed_copy(copy_fd, fd, size))
+			return steal_fd(&copy_fd);
+	}
+	return -1;
+}
+
+int monitor_program_open(int runtime_dir_fd, struct error **err)
 {
 	cleanup_free char *path = program_path("pod-monitor", err);
 	cleanup_close int fd = -1;
 	struct stat st;
+	size_t size;
+	int copy_fd;
 
 	if (!path)
 		return -1;
@@ -68,11 +149,13 @@ int monitor_program_open(struct error **err)
 		return error_errno(err, errno, "open '%s'", path);
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t)PROGRAM_SIZE_MAX)
 		return error_set(err, ERR_INVALID, "'%s' is not the monitor program", path);
-	/* Container root is the user himself, or real root where there is no user namespace. The
-	 * other ids of the map own nothing on the host. */
-	if (st.st_uid == geteuid() || !userns_needed())
-		return program_seal(fd, (size_t)st.st_size, err);
-	return steal_fd(&fd);
+	/* An exec session whose command is "#!/proc/self/exe" runs our file inside the container,
+	 * whose root could open it for writing afterwards. */
+	if (!sealed_is_needed(st.st_uid, userns_needed()))
+		return steal_fd(&fd);
+	size = loadable_size(fd, (size_t)st.st_size);
+	copy_fd = program_borrow(runtime_dir_fd, fd, size);
+	return copy_fd >= 0 ? copy_fd : sealed_copy(fd, size, "pod-monitor", err);
 }
 
 /* The numbers of all descriptors that are handed over. */
@@ -122,17 +205,6 @@ int monitor_become(int program_fd, const struct monitor_handover *handover, stru
 	return error_errno(err, errno, "start 'pod-monitor'");
 }
 
-static int socket_address(int dir_fd, const char *name, struct sockaddr_un *ret, struct error **err)
-{
-	int len;
-
-	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-	len = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dir_fd, name);
-	if (len < 0 || (size_t)len >= sizeof(ret->sun_path))
-		return error_set(err, ERR_INVALID, "socket name '%s' is too long", name);
-	return 0;
-}
-
 int monitor_socket_listen(int dir_fd, const char *name, struct error **err)
 {
 	cleanup_close int fd = -1;
@@ -159,20 +231,5 @@ int monitor_socket_listen(int dir_fd, const char *name, struct error **err)
 
 int monitor_socket_connect(int dir_fd, const char *name, struct error **err)
 {
-	cleanup_close int fd = -1;
-	struct sockaddr_un address;
-
-	if (socket_address(dir_fd, name, &address, err) < 0)
-		return -1;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return error_errno(err, errno, "make a socket");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		/* no socket, or nobody behind it */
-		if (errno == ENOENT || errno == ECONNREFUSED)
-			return error_set(err, ERR_NOT_FOUND,
-				"the monitor does not answer on socket '%s'", name);
-		return error_errno(err, errno, "connect to socket '%s'", name);
-	}
-	return steal_fd(&fd);
+	return socket_connect(dir_fd, name, 0, err);
 }

@@ -70,10 +70,14 @@ struct monitor_handover {
  * little can fail here. Returns only on failure. */
 int monitor_become(int program_fd, const struct monitor_handover *handover, struct error **err);
 
-/** monitor_program_open() - pod-monitor beside the running pod (../libexec/pod, or ./libexec in a
- * build tree, or POD_LIBEXECDIR), sealed into a memfd when its inode could be written by an id the
- * container maps. O_CLOEXEC. */
-int monitor_program_open(struct error **err);
+/**
+ * monitor_program_open() - the pod-monitor that belongs to the running pod (util/program.h)
+ * @runtime_dir_fd: where running monitors' sockets are, -1: nobody to ask
+ * Where its inode could be written by an id the container maps, a sealed copy in memory instead:
+ * the one that a running monitor uses (checked byte by byte) or a new one. Returns: a descriptor,
+ * close-on-exec.
+ */
+int monitor_program_open(int runtime_dir_fd, struct error **err);
 
 /** monitor_socket_listen() - bind and listen on NAME in the directory, through /proc/self/fd/N/NAME
  * (the full path may not fit a sockaddr). SOCK_SEQPACKET, 0600. */

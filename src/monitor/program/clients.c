@@ -247,6 +247,17 @@ void clients_notice(struct monitor *m, enum protocol_notice notice, const char *
 			client_send(m, i, PROTOCOL_NOTICE, notice, 0, text, strlen(text), NULL, 0);
 }
 
+void clients_refuse_rest(struct monitor *m)
+{
+	static const char text[] = "the container has ended";
+
+	for (unsigned int i = 0; i < m->client_high; i++)
+		if (m->clients[i].fd_plus_one && !(m->clients[i].flags & CLIENT_TOLD) &&
+			!m->clients[i].exec)
+			client_send(
+				m, i, PROTOCOL_ERROR, ESRCH, 0, text, sizeof(text) - 1, NULL, 0);
+}
+
 void clients_report_exit(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->client_high; i++) {
@@ -377,6 +388,19 @@ static void namespace_request(struct monitor *m, unsigned int index, int type)
 	client_send(m, index, PROTOCOL_NAMESPACE, type, 0, NULL, 0, &fd, 1);
 }
 
+/* A new container's monitor runs from the same copy: see monitor_program_open(). */
+static void program_request(struct monitor *m, unsigned int index)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		answer(m, index, -1);
+		return;
+	}
+	client_send(m, index, PROTOCOL_PROGRAM, 0, 0, NULL, 0, &fd, 1);
+	(void)close(fd);
+}
+
 static void status_request(struct monitor *m, unsigned int index)
 {
 	struct protocol_status status = {
@@ -436,9 +460,9 @@ static const uint32_t allowed[] = {
 	[CLIENT_CONTROL] = 1u << PROTOCOL_HELLO | 1u << PROTOCOL_SIGNAL | 1u << PROTOCOL_RESIZE |
 			   1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_PAUSE |
 			   1u << PROTOCOL_REOPEN_LOG | 1u << PROTOCOL_WAIT |
-			   1u << PROTOCOL_NAMESPACE | 1u << PROTOCOL_STATUS |
-			   1u << PROTOCOL_EXEC_STATUS | 1u << PROTOCOL_EXEC_RESIZE |
-			   1u << PROTOCOL_EXEC_SIGNAL,
+			   1u << PROTOCOL_NAMESPACE | 1u << PROTOCOL_PROGRAM |
+			   1u << PROTOCOL_STATUS | 1u << PROTOCOL_EXEC_STATUS |
+			   1u << PROTOCOL_EXEC_RESIZE | 1u << PROTOCOL_EXEC_SIGNAL,
 };
 
 static void client_message(struct monitor *m, unsigned int index, int *fds)
@@ -506,6 +530,9 @@ static void client_message(struct monitor *m, unsigned int index, int *fds)
 		return;
 	case PROTOCOL_STATUS:
 		status_request(m, index);
+		return;
+	case PROTOCOL_PROGRAM:
+		program_request(m, index);
 		return;
 	case PROTOCOL_NAMESPACE:
 		namespace_request(m, index, header->value);

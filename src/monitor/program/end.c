@@ -298,6 +298,7 @@ void end_run(struct monitor *m)
 	close_fd(&m->handover.cgroup_fd);
 	end_children();
 	close_fd(&m->handover.lock_fd);
+	clients_refuse_rest(m);
 	/* End of file tells the others that the lock is free. */
 	for (unsigned int i = 0; i < m->client_high; i++)
 		if (m->lossless != (int)i + 1 || !m->tail.len)

@@ -187,6 +187,8 @@ void client_send(struct monitor *m, unsigned int index, enum protocol_type type,
 bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t len);
 void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text);
 void clients_report_exit(struct monitor *m);
+/** clients_refuse_rest() - those whose request was not looked at any more. */
+void clients_refuse_rest(struct monitor *m);
 /** clients_flush_tail() - true when nothing is left. */
 bool clients_flush_tail(struct monitor *m);
 static inline int client_fd(const struct client *client)
