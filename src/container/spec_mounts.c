@@ -14,6 +14,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
+#define SHARED_FILE_MAX (1u << 20) /* bytes; the other container may write to it */
+
 struct container_files {
 	struct store *store;
 	struct container *container;
@@ -91,6 +93,24 @@ static void add_system_mounts(
 	}
 }
 
+/* With another container's network come its names and servers; owned, NULL when there are none. */
+static char *shared_file(struct container_files *files, const char *name)
+{
+	const char *id = str_starts_with(files->container->config->network_mode, "container:");
+	cleanup_error struct error *ignored = NULL; /* then the file is made as for any other */
+	cleanup_free char *path = NULL;
+	char *text = NULL;
+	size_t len;
+
+	if (!id || !hex_is_valid(id, 64))
+		return NULL;
+	path = xasprintf("%s/%s", id, name);
+	if (read_file_limited(files->store->containers_fd, path, SHARED_FILE_MAX, &text, &len,
+		    &ignored) < 0)
+		return NULL;
+	return text;
+}
+
 static int add_network_files(struct container_files *files, struct error **err)
 {
 	const struct container_config *config = files->container->config;
@@ -112,8 +132,12 @@ static int add_network_files(struct container_files *files, struct error **err)
 		.options = config->dns_options,
 		.slirp = slirp,
 	};
-	cleanup_free char *hosts_content = hosts_text(&hosts);
-	cleanup_free char *resolv_content = resolv_conf_text(&resolv);
+	cleanup_free char *shared_hosts = shared_file(files, "hosts");
+	cleanup_free char *shared_resolv = shared_file(files, "resolv.conf");
+	cleanup_free char *hosts_content =
+		shared_hosts ? steal_ptr(&shared_hosts) : hosts_text(&hosts);
+	cleanup_free char *resolv_content =
+		shared_resolv ? steal_ptr(&shared_resolv) : resolv_conf_text(&resolv);
 	cleanup_free char *hostname_content = xasprintf("%s\n", hosts.hostname);
 
 	if (add_file(files, "hosts", "/etc/hosts", hosts_content, err) < 0 ||
