@@ -13,6 +13,7 @@
 #include "container/ports.h"
 #include "network/network.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/signals.h"
 #include "util/str.h"
@@ -191,18 +192,22 @@ static int build_ports(struct container_config *config, struct error **err)
 
 	if (network_parse(config->network_mode, &network, &other, err) < 0)
 		return error_wrap(err, "--network");
-	if (count == 0 || network.mode == NETWORK_NONE || network.mode == NETWORK_CONTAINER ||
-		network.mode == NETWORK_HOST) {
-		/* podman discards published ports with the host's network, too */
-		strv_free(steal_ptr(&config->ports));
-		status = 0;
-		goto out;
-	}
 	network.ports = xcalloc(count, sizeof(*network.ports));
 	for (; network.port_count < count; network.port_count++)
 		if (port_mapping_parse(config->ports[network.port_count],
 			    &network.ports[network.port_count], err) < 0)
 			goto out;
+	if (count && network.mode != NETWORK_SLIRP4NETNS) {
+		/* podman discards them, too */
+		log_warning("Port mappings have been discarded because of network mode '%s'",
+			config->network_mode);
+		strv_free(steal_ptr(&config->ports));
+		count = 0;
+	}
+	if (count == 0) {
+		status = 0;
+		goto out;
+	}
 	if (network_ports_choose(network.ports, count, err) < 0)
 		goto out;
 	strv_free(steal_ptr(&config->ports));

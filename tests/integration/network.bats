@@ -104,6 +104,10 @@ host_address()
 		sh -c 'echo hello | nc -w 5 127.0.0.1 7000'
 	assert_success
 	assert_output --partial "7000 127.0.0.1 hello"
+	# names and servers come with the network
+	run pod run --rm --network container:first localhost/busybox cat /etc/hosts /etc/resolv.conf
+	assert_output --partial " first"
+	assert_output --partial "nameserver 10.0.2.3"
 	run --separate-stderr pod run --rm --network container:nobody localhost/busybox true
 	assert_fault 125 nobody
 }
@@ -117,6 +121,10 @@ host_address()
 		run --separate-stderr pod run --rm -p "$port" localhost/busybox true
 		assert_fault 125 "$port"
 	done
+	run --separate-stderr pod run --rm --network none -p 80 localhost/busybox echo here
+	assert_success
+	assert_output here
+	assert_stderr --partial "Port mappings have been discarded"
 	run pod ps -aq
 	assert_output ""
 }
