@@ -14,7 +14,7 @@
 #include "util/strbuf.h"
 
 #define ID_FILE_MAX (4u << 20) /* bytes of /etc/passwd, /etc/subuid ...: far above any real one */
-#define ID_MAX	    (UINT32_MAX - 1) /* (uid_t)-1 is "no change" */
+#define ID_MAX      (UINT32_MAX - 1) /* (uid_t)-1 is "no change" */
 
 void id_maps_clear(struct id_maps *maps)
 {
@@ -98,8 +98,8 @@ char *id_user_name_parse(char *passwd, uid_t uid)
 	return NULL;
 }
 
-/* The account's name from /etc/passwd, else from getent(1), which asks the name services for us (this
- * process stays free of them). NULL: the account has no name. */
+/* The account's name from /etc/passwd, else from getent(1), which asks the name services for us
+ * (this process stays free of them). NULL: the account has no name. */
 static char *user_name_get(uid_t uid)
 {
 	cleanup_error struct error *ignored = NULL;

@@ -38,11 +38,12 @@ char *id_ranges_text(const struct id_range *ranges, size_t count);
 /** id_to_host() - host id of a container id, UINT32_MAX when unmapped. */
 uint32_t id_to_host(const struct id_range *ranges, size_t count, uint32_t id);
 
-/** id_user_name_parse() - the name of UID in the text of a passwd(5) file (changed in place); owned,
- * NULL when it is not there. */
+/** id_user_name_parse() - the name of UID in the text of a passwd(5) file (changed in place);
+ * owned, NULL when it is not there. */
 char *id_user_name_parse(char *passwd, uid_t uid);
 
-/** id_ranges_parse() - the ranges that a subuid(5) text (changed in place) gives the account, in file
- * order, with container_id 0 throughout; malformed lines are skipped. Returns 0; *ret is owned. */
+/** id_ranges_parse() - the ranges that a subuid(5) text (changed in place) gives the account, in
+ * file order, with container_id 0 throughout; malformed lines are skipped. Returns 0; *ret is
+ * owned. */
 int id_ranges_parse(
 	char *text, const char *name, uid_t uid, struct id_range **ret, size_t *ret_count);

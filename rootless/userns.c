@@ -27,22 +27,22 @@
 #include "util/strbuf.h"
 
 /*
- * A namespace that nobody hands out is made by a child that does nothing but wait: it exists only so
- * that newuidmap and newgidmap have a process to name. It shares our memory (a real fork would cost
- * more than the rest) and never touches it: it runs on a stack of its own and only makes system
- * calls. Once the maps are written its /proc/PID/ns/user is opened and it is killed.
+ * A namespace that nobody hands out is made by a child that does nothing but wait: it exists only
+ * so that newuidmap and newgidmap have a process to name. It shares our memory (a real fork would
+ * cost more than the rest) and never touches it: it runs on a stack of its own and only makes
+ * system calls. Once the maps are written its /proc/PID/ns/user is opened and it is killed.
  */
 
 #define HOLDER_STACK_SIZE 16384
-#define ASK_TIMEOUT_MS	  200 /* a monitor that does not answer (SIGSTOP) is passed over */
+#define ASK_TIMEOUT_MS    200 /* a monitor that does not answer (SIGSTOP) is passed over */
 
 struct userns_request {
 	struct id_maps maps;
-	int userns_fd;		   /* got already */
-	pid_t holder;		   /* the waiting child; 0: none */
-	void *stack;		   /* the holder's */
-	pid_t helpers[2];	   /* newuidmap, newgidmap; 0: reaped */
-	int output_fds[2];	   /* memfds with what they print */
+	int userns_fd;     /* got already */
+	pid_t holder;      /* the waiting child; 0: none */
+	void *stack;       /* the holder's */
+	pid_t helpers[2];  /* newuidmap, newgidmap; 0: reaped */
+	int output_fds[2]; /* memfds with what they print */
 };
 
 static const char *const helper_names[2] = {"newuidmap", "newgidmap"};
@@ -69,7 +69,7 @@ bool userns_needed(void)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
 	const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
-		1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
+				1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
 
 	if (syscall(SYS_capget, &header, data) < 0 || (data[0].effective & wanted) != wanted)
 		return true;
@@ -86,13 +86,13 @@ static bool userns_is_ours(int fd)
 	struct stat parent, ours;
 	uid_t owner;
 
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWUSER ||
-		ioctl(fd, NS_GET_OWNER_UID, &owner) < 0 || owner != getuid())
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWUSER || ioctl(fd, NS_GET_OWNER_UID, &owner) < 0 ||
+		owner != getuid())
 		return false;
 	parent_fd = ioctl(fd, NS_GET_PARENT);
 	return parent_fd >= 0 && fstat(parent_fd, &parent) == 0 &&
-		stat("/proc/self/ns/user", &ours) == 0 && parent.st_ino == ours.st_ino &&
-		parent.st_dev == ours.st_dev;
+	       stat("/proc/self/ns/user", &ours) == 0 && parent.st_ino == ours.st_ino &&
+	       parent.st_dev == ours.st_dev;
 }
 
 static int ask_one(int dir_fd, const char *name)
@@ -120,8 +120,7 @@ static int ask_one(int dir_fd, const char *name)
 		    dir_fd, name) >= sizeof(address.sun_path))
 		return -1;
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (sock < 0 ||
-		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
 		setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
 		connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != getuid())
@@ -183,7 +182,8 @@ static int refused_by_setting(struct error **err)
 {
 	if (proc_value_is("/proc/sys/user/max_user_namespaces", "0"))
 		return error_set(err, ERR_UNSUPPORTED,
-			"the kernel allows no user namespace (user.max_user_namespaces is 0); allow them "
+			"the kernel allows no user namespace (user.max_user_namespaces is 0); "
+			"allow them "
 			"with: sudo sysctl user.max_user_namespaces=15000");
 	if (proc_value_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
 		return error_set(err, ERR_UNSUPPORTED,
@@ -230,9 +230,8 @@ __attribute__((noreturn)) static int holder_main(void *data)
 		(void)syscall(SYS_pause);
 }
 
-static int helper_start(
-	struct userns_request *req, int which, const struct id_range *ranges, size_t count,
-	struct error **err)
+static int helper_start(struct userns_request *req, int which, const struct id_range *ranges,
+	size_t count, struct error **err)
 {
 	cleanup_strv char **argv = NULL;
 	struct spawn_fd fds[2];
@@ -254,7 +253,8 @@ static int helper_start(
 	if (spawn(&opts, &req->helpers[which], err) == 0)
 		return 0;
 	if ((*err)->kind == ERR_NOT_FOUND)
-		return error_wrap(err, "user namespace: install it with: sudo apt-get install uidmap");
+		return error_wrap(
+			err, "user namespace: install it with: sudo apt-get install uidmap");
 	return -1;
 }
 
@@ -278,7 +278,8 @@ static int helper_finish(struct userns_request *req, int which, struct error **e
 		return -1;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return error_set(err, ERR_UNSUPPORTED,
-			"%s cannot gain privileges because this process runs with no_new_privs; start "
+			"%s cannot gain privileges because this process runs with no_new_privs; "
+			"start "
 			"pod without it, or start a container outside first (%s)",
 			helper_names[which], text);
 	return error_set(err, ERR_UNSUPPORTED,
@@ -397,8 +398,8 @@ int userns_get(int runtime_dir_fd, struct error **err)
 
 int userns_enter(int userns_fd, bool with_mounts, struct error **err)
 {
-	/* While our memory still belongs to the outer namespace: no process of a container that shares
-	 * the user namespace (and sees us, --pid host) may attach to us. */
+	/* While our memory still belongs to the outer namespace: no process of a container that
+	 * shares the user namespace (and sees us, --pid host) may attach to us. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (userns_fd >= 0) {
 		if (setns(userns_fd, CLONE_NEWUSER) < 0)
@@ -475,7 +476,8 @@ int userns_run_finish(struct userns_child *child, struct error **err)
 		return -1;
 	if (len < sizeof(result))
 		return error_set(err, ERR_SYSTEM,
-			"the process in the user namespace ended unexpectedly (wait status %d)", status);
+			"the process in the user namespace ended unexpectedly (wait status %d)",
+			status);
 	memcpy(&result, text, sizeof(result));
 	if (!result.failed)
 		return 0;

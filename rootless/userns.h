@@ -12,9 +12,9 @@
  * somebody holds the descriptor.
  */
 
-/** userns_needed() - false when we hold CAP_SYS_ADMIN over our own namespaces (real root, or root of a
- * user namespace with its own ranges): then containers start without another user namespace. Probed
- * from the effective capabilities and /proc/self/uid_map, never from uid 0. */
+/** userns_needed() - false when we hold CAP_SYS_ADMIN over our own namespaces (real root, or root
+ * of a user namespace with its own ranges): then containers start without another user namespace.
+ * Probed from the effective capabilities and /proc/self/uid_map, never from uid 0. */
 bool userns_needed(void);
 
 /* Acquiring overlaps with other work: begin early, finish when the descriptor is needed. */
@@ -23,14 +23,16 @@ struct userns_request;
 /**
  * userns_begin() - start getting the base user namespace
  * @runtime_dir_fd: directory with monitors' "userns-<hash>..." sockets, -1: none to ask
- * Asks running monitors first (done at once then); else clones the child and starts the map helpers.
+ * Asks running monitors first (done at once then); else clones the child and starts the map
+ * helpers.
  * @err: ERR_NOT_FOUND (no subordinate ids; newuidmap missing), ERR_UNSUPPORTED (kernel refuses; the
  *       message names the sysctl or AppArmor rule), ERR_SYSTEM
  */
 int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err);
 /** userns_maps() - the maps that the namespace has or will have; borrowed from REQ. */
 const struct id_maps *userns_maps(const struct userns_request *req);
-/** userns_finish() - wait for the helpers; returns the namespace's descriptor (owned), frees REQ. */
+/** userns_finish() - wait for the helpers; returns the namespace's descriptor (owned), frees REQ.
+ */
 int userns_finish(struct userns_request *req, struct error **err);
 /** userns_cancel() - as finish, result thrown away. NULL is fine. */
 void userns_cancel(struct userns_request *req);
@@ -47,8 +49,8 @@ int userns_enter(int userns_fd, bool with_mounts, struct error **err);
 
 /** userns_run() - run FN in a child inside USERNS_FD (-1: in place of the namespace, just a child)
  * and wait; FN's error travels back. FN returns 0 or -1 with err. */
-int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err), void *data,
-	struct error **err);
+int userns_run(int userns_fd, bool with_mounts, int (*fn)(void *data, struct error **err),
+	void *data, struct error **err);
 
 /* The same in two steps, for several children at once, which find out by their descriptors when
  * another has ended. */

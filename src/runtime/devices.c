@@ -38,11 +38,11 @@ static const struct {
 };
 
 /* The host's node in place of one that a user namespace may not make. */
-static int bind_node(
-	int dir_fd, const char *name, const char *host_path, mode_t type, dev_t dev, struct error **err)
+static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t type, dev_t dev,
+	struct error **err)
 {
-	cleanup_close int place = openat(
-		dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	cleanup_close int place =
+		openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	cleanup_close int fd = -1;
 	struct stat st;
 
@@ -57,8 +57,8 @@ static int bind_node(
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, errno, "device '%s' of the host", host_path);
 	if ((st.st_mode & S_IFMT) != type || st.st_rdev != dev)
-		return error_set(err, ERR_UNSUPPORTED, "the host's '%s' is not the device it should be",
-			host_path);
+		return error_set(err, ERR_UNSUPPORTED,
+			"the host's '%s' is not the device it should be", host_path);
 	if (mount_attach(fd, place) < 0)
 		return error_errno(err, errno, "make device '%s'", host_path);
 	return 0;

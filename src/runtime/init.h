@@ -10,19 +10,19 @@ struct init_context {
 	const struct runtime_spec *spec;
 	const struct runtime_options *opts;
 	const struct process_plan *plan;
-	int sync_fd;	   /* init's end */
-	int caller_fd;	   /* the caller's end, to be closed in init */
-	bool privileged;   /* no user namespace between us and the host: device nodes can be made */
+	int sync_fd;     /* init's end */
+	int caller_fd;   /* the caller's end, to be closed in init */
+	bool privileged; /* no user namespace between us and the host: device nodes can be made */
 	/* filled in on the way */
-	int root_fd;	   /* the root mount, attached */
-	int proc_fd;	   /* procfs mounted by us, -1 none or the outer one */
+	int root_fd;         /* the root mount, attached */
+	int proc_fd;         /* procfs mounted by us, -1 none or the outer one */
 	bool dev_is_foreign; /* /dev is a bind mount of the user's: nothing is made in it */
 };
 
 /**
  * init_main() - body of the container's init
- * Entry: single-threaded child of the caller, in all namespaces, root of the user namespace with all
- * capabilities, all signals blocked, not dumpable, host's root and descriptors still there.
+ * Entry: single-threaded child of the caller, in all namespaces, root of the user namespace with
+ * all capabilities, all signals blocked, not dumpable, host's root and descriptors still there.
  * Does not return: ends in process_exec(), the --init loop, or _exit after SYNC_ERROR.
  */
 __attribute__((noreturn)) void init_main(struct init_context *context);

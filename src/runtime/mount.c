@@ -95,10 +95,12 @@ int mount_options_parse(char *const *words, struct mount_options *ret, struct er
 		} else if (strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 ||
 			   str_starts_with(word, "idmap=")) {
 			mount_options_clear(&opts);
-			return error_set(err, ERR_UNSUPPORTED, "mount option '%s' is not supported", word);
+			return error_set(
+				err, ERR_UNSUPPORTED, "mount option '%s' is not supported", word);
 		} else if (flag_word(word, &opts.attr_set, &opts.attr_clear) ||
 			   propagation_word(word, &opts.propagation) ||
-			   (word[0] == 'r' && flag_word(word + 1, &opts.rec_set, &opts.rec_clear)) ||
+			   (word[0] == 'r' &&
+				   flag_word(word + 1, &opts.rec_set, &opts.rec_clear)) ||
 			   (word[0] == 'r' && propagation_word(word + 1, &opts.rec_propagation))) {
 			continue;
 		} else {
@@ -131,8 +133,8 @@ static int context_fail(int fs_fd, const char *type, const char *what, struct er
 	return error_errno(err, why, "mount '%s': %s%s%s", type, what, *text ? ": " : "", text);
 }
 
-int mount_new(const char *type, const char *source, const struct mount_options *opts,
-	struct error **err)
+int mount_new(
+	const char *type, const char *source, const struct mount_options *opts, struct error **err)
 {
 	cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
 	int fd;
@@ -196,6 +198,5 @@ int mount_apply(int fd, const struct mount_options *opts)
 
 int mount_attach(int fd, int target_fd)
 {
-	return move_mount(
-		fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return move_mount(fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }

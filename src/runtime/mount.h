@@ -6,35 +6,35 @@
 
 #include "util/error.h"
 
-/* One mount, made with the file-descriptor mount API (Linux 5.2, mount_setattr 5.12): nothing is found
- * by a path that somebody else can change. */
+/* One mount, made with the file-descriptor mount API (Linux 5.2, mount_setattr 5.12): nothing is
+ * found by a path that somebody else can change. */
 
 struct mount_options {
-	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* of this mount */
-	uint64_t rec_set, rec_clear;   /* of it and all below */
+	uint64_t attr_set, attr_clear;         /* MOUNT_ATTR_* of this mount */
+	uint64_t rec_set, rec_clear;           /* of it and all below */
 	uint64_t propagation, rec_propagation; /* MS_PRIVATE ... or 0 */
 	bool bind, recursive;
-	bool copy_up;	/* tmpcopyup */
-	bool has_mode;	/* DATA has mode= */
-	char **data;	/* "key" or "key=value" for the file system; owned */
+	bool copy_up;  /* tmpcopyup */
+	bool has_mode; /* DATA has mode= */
+	char **data;   /* "key" or "key=value" for the file system; owned */
 };
 
-/** mount_options_parse() - the words of an OCI mount (runtime-spec config.md, "Linux mount options").
- * Words that are no flags go to the file system. @err: ERR_UNSUPPORTED (idmap) */
+/** mount_options_parse() - the words of an OCI mount (runtime-spec config.md, "Linux mount
+ * options"). Words that are no flags go to the file system. @err: ERR_UNSUPPORTED (idmap) */
 int mount_options_parse(char *const *words, struct mount_options *ret, struct error **err);
 void mount_options_clear(struct mount_options *opts);
 
-/** mount_new() - a detached mount of file system TYPE. SOURCE may be NULL. Returns its descriptor, or
- * -1; (*err)->errnum has the kernel's answer. */
-int mount_new(const char *type, const char *source, const struct mount_options *opts,
-	struct error **err);
+/** mount_new() - a detached mount of file system TYPE. SOURCE may be NULL. Returns its descriptor,
+ * or -1; (*err)->errnum has the kernel's answer. */
+int mount_new(
+	const char *type, const char *source, const struct mount_options *opts, struct error **err);
 
-/** mount_clone() - a detached copy of what is at PATH below DIR_FD ("" for DIR_FD itself). Returns a
- * descriptor or -1 with errno. */
+/** mount_clone() - a detached copy of what is at PATH below DIR_FD ("" for DIR_FD itself). Returns
+ * a descriptor or -1 with errno. */
 int mount_clone(int dir_fd, const char *path, bool recursive);
 
-/** mount_apply() - set attributes and propagation of the detached mount FD. What a user namespace has
- * locked (nosuid, nodev, noexec, ro of the host) stays as it is. Returns 0 or -1 with errno. */
+/** mount_apply() - set attributes and propagation of the detached mount FD. What a user namespace
+ * has locked (nosuid, nodev, noexec, ro of the host) stays as it is. Returns 0 or -1 with errno. */
 int mount_apply(int fd, const struct mount_options *opts);
 
 /** mount_attach() - put the detached mount FD onto the place TARGET_FD. 0 or -1 with errno. */

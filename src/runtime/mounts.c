@@ -27,8 +27,8 @@ static bool is_procfs(int fd)
 
 /* -------- making the detached mount -------- */
 
-/* The source of a bind mount. A descriptor of the caller belongs to another mount namespace, from which
- * nothing can be copied: it is found again by its path, and must be the same file. */
+/* The source of a bind mount. A descriptor of the caller belongs to another mount namespace, from
+ * which nothing can be copied: it is found again by its path, and must be the same file. */
 static int clone_source(const struct runtime_mount *mount, bool recursive, struct error **err)
 {
 	char path[4096];
@@ -50,7 +50,8 @@ static int clone_source(const struct runtime_mount *mount, bool recursive, struc
 	fd = mount_clone(AT_FDCWD, source, recursive);
 	if (fd < 0 && errno == EINVAL && !recursive)
 		return error_set(err, ERR_UNSUPPORTED,
-			"bind '%s': what is mounted below it may not be left out in a user namespace; "
+			"bind '%s': what is mounted below it may not be left out in a user "
+			"namespace; "
 			"use option 'rbind'",
 			source);
 	if (fd < 0)
@@ -83,8 +84,8 @@ static bool is_refusal(const struct error *err)
 	return err->errnum == EPERM || err->errnum == EACCES || err->errnum == EBUSY;
 }
 
-static int make_proc(struct init_context *context, const struct mount_options *opts,
-	struct error **err)
+static int make_proc(
+	struct init_context *context, const struct mount_options *opts, struct error **err)
 {
 	cleanup_error struct error *why = NULL;
 	int fd = mount_new("proc", "proc", opts, &why);
@@ -98,7 +99,8 @@ static int make_proc(struct init_context *context, const struct mount_options *o
 	fd = clone_host("/proc", opts, err);
 	if (fd >= 0 && context->spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW)
 		init_note(context,
-			"the kernel refuses a new /proc because this one is partly masked: the container "
+			"the kernel refuses a new /proc because this one is partly masked: the "
+			"container "
 			"sees the outer one; run pod outside of the container, or unmask its /proc "
 			"(--security-opt unmask=ALL)");
 	return fd;
@@ -125,10 +127,11 @@ static int make_devpts(const struct mount_options *opts, struct error **err)
 	return mount_new("devpts", "devpts", &without, err);
 }
 
-/* A cgroup mount: the unified hierarchy as our cgroup namespace shows it (also on a hybrid host, whose
- * version 1 hierarchies nobody unprivileged may mount); else the host's tree, always read-only. */
-static int make_cgroup(struct init_context *context, const struct mount_options *opts,
-	struct error **err)
+/* A cgroup mount: the unified hierarchy as our cgroup namespace shows it (also on a hybrid host,
+ * whose version 1 hierarchies nobody unprivileged may mount); else the host's tree, always
+ * read-only. */
+static int make_cgroup(
+	struct init_context *context, const struct mount_options *opts, struct error **err)
 {
 	cleanup_error struct error *why = NULL, *ignored = NULL;
 	struct mount_options plain = *opts;
@@ -189,8 +192,8 @@ static int make_mount(struct init_context *context, const struct runtime_mount *
 
 /* -------- putting it in its place -------- */
 
-/* Nothing but these may be put over a file of procfs: who controls what is read there, or where labels
- * are written, controls more than the container. */
+/* Nothing but these may be put over a file of procfs: who controls what is read there, or where
+ * labels are written, controls more than the container. */
 static bool proc_place_is_allowed(const char *path)
 {
 	static const char *const allowed[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",
@@ -205,7 +208,8 @@ static bool proc_place_is_allowed(const char *path)
 
 static bool is_kernel_tree(const struct runtime_mount *mount)
 {
-	return mount->type && (strcmp(mount->type, "proc") == 0 || strcmp(mount->type, "sysfs") == 0);
+	return mount->type &&
+	       (strcmp(mount->type, "proc") == 0 || strcmp(mount->type, "sysfs") == 0);
 }
 
 static int open_target(struct init_context *context, const struct runtime_mount *mount,
@@ -222,11 +226,13 @@ static int open_target(struct init_context *context, const struct runtime_mount 
 		return error_set(err, ERR_INVALID, "mount destination '%s' contains '..'", path);
 	/* Files of the engine, procfs and sysfs are written through these places. */
 	if (is_kernel_tree(mount)) {
-		cleanup_close int place = open_in_root(context->root_fd, path, O_PATH | O_NOFOLLOW, 0);
+		cleanup_close int place =
+			open_in_root(context->root_fd, path, O_PATH | O_NOFOLLOW, 0);
 
 		if (place >= 0 && fstat(place, &link) == 0 && S_ISLNK(link.st_mode))
 			return error_set(err, ERR_INVALID,
-				"the image has '%s' as a symbolic link, which must be a directory", path);
+				"the image has '%s' as a symbolic link, which must be a directory",
+				path);
 	}
 	if (fstat(mount_fd, &source) < 0)
 		return error_errno(err, errno, "stat what is to be mounted on '%s'", path);
@@ -240,9 +246,11 @@ static int open_target(struct init_context *context, const struct runtime_mount 
 		return error_set(err, ERR_INVALID,
 			"mount destination '%s' leads to the container's root itself", path);
 	if (is_procfs(fd) && !proc_place_is_allowed(path))
-		return error_set(err, ERR_INVALID, "mount destination '%s' lies inside of /proc", path);
+		return error_set(
+			err, ERR_INVALID, "mount destination '%s' lies inside of /proc", path);
 	if (strcmp(path, "/proc") == 0 && !is_procfs(mount_fd))
-		return error_set(err, ERR_INVALID, "only a proc file system may be mounted on /proc");
+		return error_set(
+			err, ERR_INVALID, "only a proc file system may be mounted on /proc");
 	return steal_fd(&fd);
 }
 
@@ -250,8 +258,7 @@ static int open_target(struct init_context *context, const struct runtime_mount 
 static int copy_up(struct init_context *context, const char *path, const struct mount_options *opts,
 	int mount_fd, struct error **err)
 {
-	cleanup_close int from =
-		open_in_root(context->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_close int from = open_in_root(context->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	cleanup_close int to = -1;
 	struct stat st;
 
@@ -266,8 +273,8 @@ static int copy_up(struct init_context *context, const char *path, const struct 
 	return rootfs_copy_tree(from, to, err);
 }
 
-static int mount_one(struct init_context *context, const struct runtime_mount *mount,
-	struct error **err)
+static int mount_one(
+	struct init_context *context, const struct runtime_mount *mount, struct error **err)
 {
 	cleanup_free char *path = path_clean(mount->destination);
 	cleanup_close int fd = -1, target_fd = -1;
@@ -310,7 +317,8 @@ int init_mount_all(struct init_context *context, struct error **err)
 		if (mount->type && why->kind == ERR_SYSTEM &&
 			(str_starts_with(mount->type, "cgroup") ||
 				strcmp(mount->type, "mqueue") == 0)) {
-			init_note(context, "no %s in the container (%s); run as a user who may mount it",
+			init_note(context,
+				"no %s in the container (%s); run as a user who may mount it",
 				mount->destination, why->message);
 			continue;
 		}
@@ -340,7 +348,7 @@ int init_mask_paths(struct init_context *context, struct error **err)
 			if (empty_fd < 0) {
 				const struct mount_options opts = {
 					.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-						MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+						    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
 				};
 
 				empty_fd = mount_new("tmpfs", "tmpfs", &opts, err);
@@ -354,11 +362,11 @@ int init_mask_paths(struct init_context *context, struct error **err)
 		} else {
 			/* The host's, never what the container calls /dev/null. */
 			fd = mount_clone(AT_FDCWD, "/dev/null", false);
-			if (fd >= 0 &&
-				(fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
-					st.st_rdev != makedev(1, 3)))
+			if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+					       st.st_rdev != makedev(1, 3)))
 				return error_set(err, ERR_UNSUPPORTED,
-					"mask '%s': the host's '/dev/null' is not the null device", *path);
+					"mask '%s': the host's '/dev/null' is not the null device",
+					*path);
 		}
 		if (fd < 0 || mount_attach(fd, target_fd) < 0)
 			return error_errno(err, errno, "mask '%s'", *path);
@@ -418,13 +426,15 @@ static int write_sysctl(struct init_context *context, const char *setting, struc
 		return error_set(err, ERR_INVALID, "sysctl '%s' is malformed", setting);
 	if (type == NAMESPACE_COUNT)
 		return error_set(err, ERR_INVALID,
-			"sysctl '%s' belongs to no namespace of the container: it would change the host",
+			"sysctl '%s' belongs to no namespace of the container: it would change the "
+			"host",
 			name);
 	if (context->spec->namespaces[type].mode != NAMESPACE_NEW)
 		return error_set(err, ERR_INVALID,
 			"sysctl '%s' is not the container's own: its namespace is shared", name);
 	if (context->proc_fd < 0)
-		return error_set(err, ERR_UNSUPPORTED, "sysctl '%s': there is no /proc of our own", name);
+		return error_set(
+			err, ERR_UNSUPPORTED, "sysctl '%s': there is no /proc of our own", name);
 	path = xasprintf("sys/%s", name);
 	for (char *p = path; *p; p++)
 		if (*p == '.')

@@ -32,14 +32,13 @@
 static bool string_fits(const char *block, uint32_t size, uint32_t offset)
 {
 	return offset >= sizeof(struct process_plan) && offset < size &&
-		memchr(block + offset, '\0', size - offset);
+	       memchr(block + offset, '\0', size - offset);
 }
 
 static bool array_fits(uint32_t size, uint32_t offset, uint32_t count, size_t element, size_t align)
 {
-	return count == 0 ||
-		(offset >= sizeof(struct process_plan) && offset <= size && offset % align == 0 &&
-			count <= (size - offset) / element);
+	return count == 0 || (offset >= sizeof(struct process_plan) && offset <= size &&
+				     offset % align == 0 && count <= (size - offset) / element);
 }
 
 static bool strings_fit(const char *block, uint32_t size, uint32_t offset, uint32_t count)
@@ -65,22 +64,22 @@ bool process_plan_check(const void *block, size_t len)
 		return false;
 	memcpy(&plan, block, sizeof(plan));
 	return plan.magic == PROCESS_PLAN_MAGIC && plan.version == 1 && plan.size == len &&
-		plan.arg_count >= 1 && plan.group_count <= PROCESS_GROUPS_MAX &&
-		plan.group_name_count <= PROCESS_GROUPS_MAX &&
-		plan.rlimit_count <= PROCESS_RLIMITS_MAX && plan.seccomp_count <= BPF_MAXINSNS &&
-		(!plan.user || string_fits(bytes, plan.size, plan.user)) &&
-		string_fits(bytes, plan.size, plan.cwd) &&
-		strings_fit(bytes, plan.size, plan.args, plan.arg_count) &&
-		strings_fit(bytes, plan.size, plan.env, plan.env_count) &&
-		array_fits(plan.size, plan.groups, plan.group_count, sizeof(uint32_t),
-			sizeof(uint32_t)) &&
-		strings_fit(bytes, plan.size, plan.group_names, plan.group_name_count) &&
-		array_fits(plan.size, plan.rlimits, plan.rlimit_count, sizeof(struct process_rlimit),
-			sizeof(uint64_t)) &&
-		array_fits(plan.size, plan.seccomp, plan.seccomp_count, sizeof(struct sock_filter),
-			sizeof(uint64_t)) &&
-		(!plan.apparmor || string_fits(bytes, plan.size, plan.apparmor)) &&
-		(!plan.selinux || string_fits(bytes, plan.size, plan.selinux));
+	       plan.arg_count >= 1 && plan.group_count <= PROCESS_GROUPS_MAX &&
+	       plan.group_name_count <= PROCESS_GROUPS_MAX &&
+	       plan.rlimit_count <= PROCESS_RLIMITS_MAX && plan.seccomp_count <= BPF_MAXINSNS &&
+	       (!plan.user || string_fits(bytes, plan.size, plan.user)) &&
+	       string_fits(bytes, plan.size, plan.cwd) &&
+	       strings_fit(bytes, plan.size, plan.args, plan.arg_count) &&
+	       strings_fit(bytes, plan.size, plan.env, plan.env_count) &&
+	       array_fits(plan.size, plan.groups, plan.group_count, sizeof(uint32_t),
+		       sizeof(uint32_t)) &&
+	       strings_fit(bytes, plan.size, plan.group_names, plan.group_name_count) &&
+	       array_fits(plan.size, plan.rlimits, plan.rlimit_count, sizeof(struct process_rlimit),
+		       sizeof(uint64_t)) &&
+	       array_fits(plan.size, plan.seccomp, plan.seccomp_count, sizeof(struct sock_filter),
+		       sizeof(uint64_t)) &&
+	       (!plan.apparmor || string_fits(bytes, plan.size, plan.apparmor)) &&
+	       (!plan.selinux || string_fits(bytes, plan.size, plan.selinux));
 }
 
 /* -------- failing -------- */
@@ -166,7 +165,8 @@ static int drop_bounding(uint64_t bounding)
 		if (bounding & (UINT64_C(1) << cap))
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return errno == EINVAL && cap > CAP_AUDIT_CONTROL ? 0 : -1; /* past the last */
+			return errno == EINVAL && cap > CAP_AUDIT_CONTROL ? 0
+									  : -1; /* past the last */
 	}
 	return 0;
 }
@@ -183,7 +183,7 @@ static void own_stdio(uint32_t uid)
 		if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
 			(S_ISCHR(st.st_mode) && major(st.st_rdev) >= 136 &&
 				major(st.st_rdev) <= 143)) /* UNIX98 pseudo-terminals */
-			(void)fchown(fd, uid, (gid_t)-1); /* as other runtimes: a nicety */
+			(void)fchown(fd, uid, (gid_t)-1);  /* as other runtimes: a nicety */
 	}
 }
 
@@ -421,10 +421,11 @@ __attribute__((noreturn)) void process_exec(
 	if ((failure_fd > first_fd_to_close &&
 		    syscall(SYS_close_range, first_fd_to_close, failure_fd - 1, 0) < 0) ||
 		syscall(SYS_close_range,
-			failure_fd >= first_fd_to_close ? failure_fd + 1 : first_fd_to_close, ~0U, 0) <
-			0)
+			failure_fd >= first_fd_to_close ? failure_fd + 1 : first_fd_to_close, ~0U,
+			0) < 0)
 		fail(failure_fd, PROCESS_STEP_CWD, errno, "close descriptors");
-	/* As root first: other runtimes let a process start where its user could not go by itself. */
+	/* As root first: other runtimes let a process start where its user could not go by itself.
+	 */
 	cwd_entered = chdir(cwd) == 0;
 
 	/* Identity. KEEPCAPS: CAP_SYS_ADMIN is wanted once more, for the filter. */

@@ -15,10 +15,10 @@
  * no struct error, no util/ code that allocates.
  */
 
-#define PROCESS_PLAN_MAGIC   0x6e6c7031u
-#define PROCESS_PLAN_MAX     (4u << 20) /* bytes; argv and env above that cannot be execve'd anyway */
-#define PROCESS_GROUPS_MAX   256
-#define PROCESS_RLIMITS_MAX  32
+#define PROCESS_PLAN_MAGIC  0x6e6c7031u
+#define PROCESS_PLAN_MAX    (4u << 20) /* bytes; argv and env above that cannot be execve'd anyway */
+#define PROCESS_GROUPS_MAX  256
+#define PROCESS_RLIMITS_MAX 32
 
 struct process_rlimit {
 	uint32_t resource, pad;
@@ -30,21 +30,21 @@ struct process_rlimit {
  * the receiver trusts nothing. */
 struct process_plan {
 	uint32_t magic, version; /* version 1 */
-	uint32_t size;		 /* of the whole block */
-	uint32_t flags;		 /* enum process_plan_flags */
+	uint32_t size;           /* of the whole block */
+	uint32_t flags;          /* enum process_plan_flags */
 	uint32_t uid, gid;
 	uint32_t umask;
 	int32_t oom_score_adj;
-	uint32_t user;		/* offset: "name[:group]" to look up in the root; 0: numeric above */
-	uint32_t cwd;		/* offset */
+	uint32_t user; /* offset: "name[:group]" to look up in the root; 0: numeric above */
+	uint32_t cwd;  /* offset */
 	uint32_t args, arg_count; /* args: offset of arg_count uint32_t string offsets */
 	uint32_t env, env_count;
-	uint32_t groups, group_count;	      /* offset of uint32_t gids */
+	uint32_t groups, group_count;           /* offset of uint32_t gids */
 	uint32_t group_names, group_name_count; /* offsets of names to look up */
-	uint32_t rlimits, rlimit_count;	      /* struct process_rlimit */
-	uint32_t seccomp, seccomp_count;      /* struct sock_filter instructions, 8-byte aligned */
-	uint32_t apparmor, selinux;	      /* offsets of labels */
-	uint64_t capabilities[5];	      /* enum capability_set order */
+	uint32_t rlimits, rlimit_count;         /* struct process_rlimit */
+	uint32_t seccomp, seccomp_count; /* struct sock_filter instructions, 8-byte aligned */
+	uint32_t apparmor, selinux;      /* offsets of labels */
+	uint64_t capabilities[5];        /* enum capability_set order */
 	uint16_t console_height, console_width;
 	uint32_t reserved;
 };
@@ -54,7 +54,7 @@ enum process_plan_flags {
 	PROCESS_OOM_SCORE_ADJ = 2,
 	PROCESS_TERMINAL = 4,
 	PROCESS_CAPS_FOR_USER = 8, /* keep effective/permitted/ambient for a non-root user */
-	PROCESS_PDEATHSIG = 16,	   /* SIGKILL when the parent dies; set after the last id change */
+	PROCESS_PDEATHSIG = 16,    /* SIGKILL when the parent dies; set after the last id change */
 	PROCESS_CREATE_CWD = 32,   /* mkdir the working directory when absent (run, not exec) */
 };
 
@@ -73,10 +73,11 @@ enum process_step {
 	PROCESS_STEP_SECCOMP,
 	PROCESS_STEP_LABEL,
 	PROCESS_STEP_TERMINAL,
-	PROCESS_STEP_EXEC_LOOKUP,  /* not found in PATH: exit 127 */
-	PROCESS_STEP_EXEC,	   /* execve: ENOENT of the file itself 127, else 126 */
-	PROCESS_STEP_EXEC_INTERPRETER, /* the file is there, its interpreter or loader is not: 126 */
-	PROCESS_STEP_ENTER,	   /* exec: joining the namespaces */
+	PROCESS_STEP_EXEC_LOOKUP,      /* not found in PATH: exit 127 */
+	PROCESS_STEP_EXEC,             /* execve: ENOENT of the file itself 127, else 126 */
+	PROCESS_STEP_EXEC_INTERPRETER, /* the file is there, its interpreter or loader is not: 126
+					*/
+	PROCESS_STEP_ENTER,            /* exec: joining the namespaces */
 };
 
 struct process_failure {
@@ -109,9 +110,10 @@ int process_set_oom_score(const struct process_plan *plan);
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
  * root held, signals blocked as inherited. Applies, in this order: rlimits, user look-up, umask,
  * session and terminal, labels, closes all descriptors from FIRST_FD_TO_CLOSE on but FAILURE_FD
- * (which is close-on-exec), cwd, groups, bounding set, ids, capabilities, PDEATHSIG (dies when nobody
- * holds the other end of FAILURE_FD), cwd as the user where root could not, look-up in PATH, default signals, no_new_privs, seccomp, the last capabilities, execve.
- * The PLAN has passed process_plan_check().
+ * (which is close-on-exec), cwd, groups, bounding set, ids, capabilities, PDEATHSIG (dies when
+ * nobody holds the other end of FAILURE_FD), cwd as the user where root could not, look-up in PATH,
+ * default signals, no_new_privs, seccomp, the last capabilities, execve. The PLAN has passed
+ * process_plan_check().
  * @failure_fd: gets one struct process_failure on failure
  * Does not return.
  */

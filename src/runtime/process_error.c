@@ -33,7 +33,8 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_GROUPS:
 		if (!*text)
 			return error_errno(err, why,
-				"set the supplementary groups (each must be mapped: see /etc/subgid)");
+				"set the supplementary groups (each must be mapped: see "
+				"/etc/subgid)");
 		if (why == ERANGE)
 			return error_set(err, ERR_INVALID,
 				"group '%s': gids must be in range 0-2147483647", text);
@@ -44,7 +45,8 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 
 		if (why == EPERM)
 			return error_set(err, ERR_UNSUPPORTED,
-				"resource limit '%s': the hard limit is above this account's own; lower "
+				"resource limit '%s': the hard limit is above this account's own; "
+				"lower "
 				"it, or raise the account's in /etc/security/limits.conf",
 				rlimit_name(resource));
 		return error_errno(err, why, "set resource limit '%s'", rlimit_name(resource));
@@ -54,7 +56,8 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_IDS:
 		if (why == EINVAL)
 			return error_set(err, ERR_INVALID,
-				"the process's user or group is not mapped in the user namespace; add "
+				"the process's user or group is not mapped in the user namespace; "
+				"add "
 				"ranges to '/etc/subuid' and '/etc/subgid'");
 		return error_errno(err, why, "become the process's user");
 	case PROCESS_STEP_CAPABILITIES:
@@ -79,8 +82,8 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 			"exec '%s': %s", text, strerror(why));
 	case PROCESS_STEP_EXEC_INTERPRETER:
 		return error_set(err, ERR_CANNOT_INVOKE,
-			"exec '%s': the file exists, but its interpreter or loader does not: %s", text,
-			strerror(why));
+			"exec '%s': the file exists, but its interpreter or loader does not: %s",
+			text, strerror(why));
 	case PROCESS_STEP_ENTER:
 		return error_errno(err, why, "enter the container: %s", text);
 	case PROCESS_STEP_NONE:

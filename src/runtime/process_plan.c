@@ -44,9 +44,8 @@ static size_t strv_bytes(char *const *strv)
 	return total;
 }
 
-int process_plan_build(const struct runtime_process *process,
-	const struct seccomp_program *seccomp, unsigned int flags, struct process_plan **ret,
-	size_t *ret_len, struct error **err)
+int process_plan_build(const struct runtime_process *process, const struct seccomp_program *seccomp,
+	unsigned int flags, struct process_plan **ret, size_t *ret_len, struct error **err)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct process_rlimit limits[PROCESS_RLIMITS_MAX] = {0};
@@ -69,13 +68,15 @@ int process_plan_build(const struct runtime_process *process,
 		return error_set(err, ERR_INVALID, "working directory '%s' is not an absolute path",
 			process->cwd ? process->cwd : "");
 	if (strv_bytes(process->args) + strv_bytes(process->env) > PROCESS_PLAN_MAX / 2)
-		return error_set(err, ERR_INVALID, "arguments and environment are larger than %u bytes",
-			PROCESS_PLAN_MAX / 2);
+		return error_set(err, ERR_INVALID,
+			"arguments and environment are larger than %u bytes", PROCESS_PLAN_MAX / 2);
 	if (process->additional_gid_count > PROCESS_GROUPS_MAX ||
 		strv_length(process->additional_groups) > PROCESS_GROUPS_MAX)
-		return error_set(err, ERR_INVALID, "more than %d additional groups", PROCESS_GROUPS_MAX);
+		return error_set(
+			err, ERR_INVALID, "more than %d additional groups", PROCESS_GROUPS_MAX);
 	if (process->rlimit_count > PROCESS_RLIMITS_MAX)
-		return error_set(err, ERR_INVALID, "more than %d resource limits", PROCESS_RLIMITS_MAX);
+		return error_set(
+			err, ERR_INVALID, "more than %d resource limits", PROCESS_RLIMITS_MAX);
 	if (process->no_new_privileges)
 		plan.flags |= PROCESS_NO_NEW_PRIVILEGES;
 	if (process->has_oom_score_adj)
@@ -106,8 +107,8 @@ int process_plan_build(const struct runtime_process *process,
 		};
 	plan.rlimit_count = (uint32_t)process->rlimit_count;
 	if (plan.rlimit_count)
-		plan.rlimits = add_bytes(&out, limits, plan.rlimit_count * sizeof(*limits),
-			sizeof(uint64_t));
+		plan.rlimits = add_bytes(
+			&out, limits, plan.rlimit_count * sizeof(*limits), sizeof(uint64_t));
 	if (seccomp) {
 		plan.seccomp_count = (uint32_t)seccomp->count;
 		plan.seccomp = add_bytes(&out, seccomp->filter,

@@ -15,6 +15,5 @@
  * @ret:     the block, owned by the caller; @ret_len its bytes. It passes process_plan_check().
  * @err:     ERR_INVALID
  */
-int process_plan_build(const struct runtime_process *process,
-	const struct seccomp_program *seccomp, unsigned int flags, struct process_plan **ret,
-	size_t *ret_len, struct error **err);
+int process_plan_build(const struct runtime_process *process, const struct seccomp_program *seccomp,
+	unsigned int flags, struct process_plan **ret, size_t *ret_len, struct error **err);

@@ -10,9 +10,9 @@
 
 #include "runtime/process_user.h"
 
-#define USER_LINE_MAX	  8192
-#define USER_NUMBER_MAX	  0x7fffffffu /* as podman: ids are at most 2^31 - 1 */
-#define GROUPS_MAX	  256
+#define USER_LINE_MAX   8192
+#define USER_NUMBER_MAX 0x7fffffffu /* as podman: ids are at most 2^31 - 1 */
+#define GROUPS_MAX      256
 
 /* The lines of a file, without ever holding more than one. */
 struct lines {

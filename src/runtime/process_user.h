@@ -28,12 +28,14 @@ struct process_user {
  * Groups that list the user are supplementary, unless a group is named. Numbers are decimal without
  * sign, at most 2147483647.
  *
- * Returns: 0, or an errno: ENOENT no such user or group, ERANGE number out of range, EINVAL neither.
+ * Returns: 0, or an errno: ENOENT no such user or group, ERANGE number out of range, EINVAL
+ * neither.
  */
 int process_user_look_up(int root_fd, const char *text, struct process_user *ret);
 
 /** process_group_look_up() - a group's number by name or number. As above. */
 int process_group_look_up(int root_fd, const char *text, uint32_t *ret_gid);
 
-/** process_id_parse() - strict decimal id: 1 and *ret, 0 when TEXT is no number, -1 out of range. */
+/** process_id_parse() - strict decimal id: 1 and *ret, 0 when TEXT is no number, -1 out of range.
+ */
 int process_id_parse(const char *text, size_t len, uint32_t *ret);

@@ -14,13 +14,13 @@
 #include "runtime/init.h"
 
 /*
- * PID 1 of --init. It stays in pod's memory, which container processes cannot reach (not dumpable, and
- * it belongs to the host's user namespace), holds no descriptor but stdio's absence and no right but to
- * send signals, and does two things: reap, and pass signals on to the command.
+ * PID 1 of --init. It stays in pod's memory, which container processes cannot reach (not dumpable,
+ * and it belongs to the host's user namespace), holds no descriptor but stdio's absence and no
+ * right but to send signals, and does two things: reap, and pass signals on to the command.
  */
 
-/* Everybody in the container may read /proc/1/cmdline, and ours is that of `pod run`, with the host's
- * paths in it. The kernel reads it from our stack: put our role there instead. */
+/* Everybody in the container may read /proc/1/cmdline, and ours is that of `pod run`, with the
+ * host's paths in it. The kernel reads it from our stack: put our role there instead. */
 static void hide_command_line(void)
 {
 	static const char name[] = "pod-init";

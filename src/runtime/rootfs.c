@@ -40,7 +40,8 @@ int rootfs_ensure_dir(int root_fd, const char *path, mode_t mode, struct error *
 		/* The whole prefix, from the root again: a symlink must not move the base. */
 		dir_fd = open_in_root(root_fd, prefix, O_PATH_DIR, 0);
 		if (dir_fd < 0 && errno == ENOENT) {
-			/* One component under a descriptor, not followed: it cannot lead elsewhere. */
+			/* One component under a descriptor, not followed: it cannot lead elsewhere.
+			 */
 			if (mkdirat(parent_fd, name, mode) < 0 && errno != EEXIST)
 				return error_errno(
 					err, errno, "create '%s' in the container's root", prefix);
@@ -89,7 +90,8 @@ int rootfs_ensure_file(int root_fd, const char *path, mode_t mode, struct error 
 
 static int copy_file(int src_dir, int dst_dir, const char *name, const struct stat *st)
 {
-	cleanup_close int in = openat(src_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int in =
+		openat(src_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_close int out = -1;
 	ssize_t n;
 
@@ -103,7 +105,7 @@ static int copy_file(int src_dir, int dst_dir, const char *name, const struct st
 			return -1;
 	/* Ownership first: it clears set-user-id bits. */
 	return fchown(out, st->st_uid, st->st_gid) < 0 || fchmod(out, st->st_mode & 07777) < 0 ? -1
-											     : 0;
+											       : 0;
 }
 
 static int copy_symlink(int src_dir, int dst_dir, const char *name, const struct stat *st)
@@ -125,7 +127,8 @@ static int copy_level(int src_fd, int dst_fd, unsigned int depth, struct error *
 	struct dirent *entry;
 
 	if (depth > COPY_DEPTH_MAX)
-		return error_set(err, ERR_INVALID, "directories nested more than %d deep", COPY_DEPTH_MAX);
+		return error_set(
+			err, ERR_INVALID, "directories nested more than %d deep", COPY_DEPTH_MAX);
 	dir = dir_open_at(src_fd, ".");
 	if (!dir)
 		return error_errno(err, errno, "read a directory of the image");

@@ -25,12 +25,13 @@
 
 /*
  * The helper. It shares our memory and our descriptor table (CLONE_VM, CLONE_FILES) and suspends us
- * (CLONE_VFORK): a fork would cost five times as much. It joins the user namespace and whatever else is
- * given, and clones init with CLONE_PARENT, so that init is our own child; the pidfd appears in our own
- * table. Init gets a copy of our memory, and runs on its copy of the helper's stack.
+ * (CLONE_VFORK): a fork would cost five times as much. It joins the user namespace and whatever
+ * else is given, and clones init with CLONE_PARENT, so that init is our own child; the pidfd
+ * appears in our own table. Init gets a copy of our memory, and runs on its copy of the helper's
+ * stack.
  *
- * The helper joins a pid namespace for its child only and never enters it. Being not dumpable while in
- * the user namespace it cannot be reached by a container that shares the host's pid namespace.
+ * The helper joins a pid namespace for its child only and never enters it. Being not dumpable while
+ * in the user namespace it cannot be reached by a container that shares the host's pid namespace.
  */
 
 #define HELPER_STACK_SIZE (1u << 20) /* untouched pages cost nothing */
@@ -66,15 +67,16 @@ static bool map_matches(const char *path, const struct runtime_id_range *ranges,
 	if (n < 0)
 		return false;
 	text[n] = '\0';
-	for (; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &length, &used) == 3; p += used, i++)
-		if (i >= count || inside != ranges[i].container_id || outside != ranges[i].host_id ||
-			length != ranges[i].size)
+	for (; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &length, &used) == 3;
+		p += used, i++)
+		if (i >= count || inside != ranges[i].container_id ||
+			outside != ranges[i].host_id || length != ranges[i].size)
 			return false;
 	return i == count;
 }
 
-/* Entry: the caller's memory, descriptors, ids and namespaces, all signals blocked. May write to its
- * struct helper only. Returns its exit status. */
+/* Entry: the caller's memory, descriptors, ids and namespaces, all signals blocked. May write to
+ * its struct helper only. Returns its exit status. */
 static int helper_main(void *data)
 {
 	struct helper *helper = data;
@@ -105,8 +107,8 @@ static int helper_main(void *data)
 				 spec->uid_mapping_count) ||
 				!map_matches("/proc/self/gid_map", spec->gid_mappings,
 					spec->gid_mapping_count)))
-			return helper_fail(
-				helper, EINVAL, "the user namespace has another id map than expected");
+			return helper_fail(helper, EINVAL,
+				"the user namespace has another id map than expected");
 	}
 	for (int i = 0; i < NAMESPACE_COUNT; i++) {
 		if (helper->join_fds[i] >= 0 &&
@@ -132,16 +134,17 @@ static int helper_error(const struct helper *helper, struct error **err)
 {
 	if (helper->errnum == ENOSPC)
 		return error_set(err, ERR_UNSUPPORTED,
-			"make the container's namespaces: the limit of this account is reached; raise it "
-			"with: sudo sysctl user.max_net_namespaces=15000 user.max_mnt_namespaces=15000");
+			"make the container's namespaces: the limit of this account is reached; "
+			"raise it "
+			"with: sudo sysctl user.max_net_namespaces=15000 "
+			"user.max_mnt_namespaces=15000");
 	if (strcmp(helper->what, "clone") == 0)
 		return error_errno(err, helper->errnum, "make the container's namespaces");
 	return error_errno(err, helper->errnum, "container's namespaces: %s", helper->what);
 }
 
 /* Clone init by way of the helper; on return 0 INSTANCE has its pid and pidfd. */
-static int clone_init(
-	struct helper *helper, struct runtime_instance *instance, struct error **err)
+static int clone_init(struct helper *helper, struct runtime_instance *instance, struct error **err)
 {
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), why;
 	sigset_t all, old;
@@ -211,8 +214,9 @@ static int error_from_message(struct sync_message *message, struct error **err)
 {
 	message->text[sizeof(message->text) - 1] = '\0';
 	error_set(err,
-		message->kind >= 0 && message->kind < ERR_KIND_COUNT ? (enum error_kind)message->kind
-								     : ERR_SYSTEM,
+		message->kind >= 0 && message->kind < ERR_KIND_COUNT
+			? (enum error_kind)message->kind
+			: ERR_SYSTEM,
 		"%s", message->text);
 	(*err)->errnum = message->errnum;
 	return -1;
@@ -231,7 +235,8 @@ static int init_died(struct runtime_instance *instance, struct error **err)
 	instance->pid = 0;
 	if (WIFSIGNALED(status))
 		return error_set(err, ERR_SYSTEM,
-			"the container's init was killed by signal %d before it started the command",
+			"the container's init was killed by signal %d before it started the "
+			"command",
 			WTERMSIG(status));
 	return error_set(err, ERR_SYSTEM, "the container's init ended with status %d too early",
 		WEXITSTATUS(status));
@@ -286,11 +291,12 @@ static int receive_namespaces(struct runtime_instance *instance, struct error **
 
 /* -------- checks before anything is made -------- */
 
-static int check_spec(const struct runtime_spec *spec, const struct runtime_options *opts,
-	struct error **err)
+static int check_spec(
+	const struct runtime_spec *spec, const struct runtime_options *opts, struct error **err)
 {
 	if (spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_NEW)
-		return error_set(err, ERR_INVALID, "a container needs a mount namespace of its own");
+		return error_set(
+			err, ERR_INVALID, "a container needs a mount namespace of its own");
 	if (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_INHERIT && opts->userns_fd < 0)
 		return error_set(err, ERR_INVALID, "no user namespace was given to the container");
 	if (spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_INHERIT)
@@ -304,8 +310,8 @@ static int check_spec(const struct runtime_spec *spec, const struct runtime_opti
 	return 0;
 }
 
-static int open_joined(const struct runtime_spec *spec, int fds[NAMESPACE_COUNT], bool *opened,
-	struct error **err)
+static int open_joined(
+	const struct runtime_spec *spec, int fds[NAMESPACE_COUNT], bool *opened, struct error **err)
 {
 	for (int i = 0; i < NAMESPACE_COUNT; i++) {
 		const struct runtime_namespace *ns = &spec->namespaces[i];
@@ -323,8 +329,8 @@ static int open_joined(const struct runtime_spec *spec, int fds[NAMESPACE_COUNT]
 				namespace_word(i));
 		fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
 		if (fds[i] < 0)
-			return error_errno(err, errno, "open %s namespace '%s'", namespace_word(i),
-				ns->path);
+			return error_errno(
+				err, errno, "open %s namespace '%s'", namespace_word(i), ns->path);
 		opened[i] = true;
 	}
 	return 0;

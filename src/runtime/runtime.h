@@ -31,8 +31,8 @@ struct root_mounter {
 };
 
 struct runtime_options {
-	/* User namespace: descriptor to join (borrowed), -1: none (real privileges, or --userns host
-	 * is expressed by the caller's choice). */
+	/* User namespace: descriptor to join (borrowed), -1: none (real privileges, or --userns
+	 * host is expressed by the caller's choice). */
 	int userns_fd;
 	struct root_mounter root;
 	/* The process's stdio (borrowed). With spec->process.terminal they are ignored: init makes
@@ -50,12 +50,12 @@ struct runtime_options {
 
 /* A container that exists: owned descriptors, -1 where there is none. */
 struct runtime_instance {
-	pid_t pid;	/* init's, in the caller's pid namespace */
+	pid_t pid; /* init's, in the caller's pid namespace */
 	int pidfd;
-	int sync_fd;	/* to init until it has called execve */
-	int terminal_fd; /* pty master, -1 without a terminal */
+	int sync_fd;                        /* to init until it has called execve */
+	int terminal_fd;                    /* pty master, -1 without a terminal */
 	int namespace_fds[NAMESPACE_COUNT]; /* of init; -1: same as the caller's */
-	char ***notes; /* runtime_options.notes */
+	char ***notes;                      /* runtime_options.notes */
 };
 
 /**

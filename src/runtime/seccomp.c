@@ -26,8 +26,8 @@ int seccomp_default(uint64_t capabilities, struct seccomp_program **ret, struct 
 		program->filter = (struct sock_filter *)(uintptr_t)default_program;
 		program->count = ARRAY_SIZE(default_program);
 		program->borrowed = true;
-	} else if (seccomp_default_compile(
-			   capabilities, &program->filter, &program->count, err) < 0) {
+	} else if (seccomp_default_compile(capabilities, &program->filter, &program->count, err) <
+		   0) {
 		free(program);
 		return -1;
 	}

@@ -34,8 +34,9 @@ int seccomp_default(uint64_t capabilities, struct seccomp_program **ret, struct 
 
 /**
  * seccomp_from_json() - compile a profile in docker's or the OCI's format
- * @text, @len:   docker's profile JSON ("archMap", "syscalls"[].names/action/args/includes/excludes)
- *                or the runtime specification's linux.seccomp object; untrusted
+ * @text, @len:   docker's profile JSON ("archMap",
+ * "syscalls"[].names/action/args/includes/excludes) or the runtime specification's linux.seccomp
+ * object; untrusted
  * @capabilities: as above, for "includes" and "excludes"
  * @name:         of the profile, for errors; borrowed
  * @err:          ERR_INVALID (member path in the message), ERR_UNSUPPORTED

@@ -11,14 +11,14 @@
 #include "util/mem.h"
 
 /*
- * The program grows from its end: when an instruction is made, what it jumps to exists already, at a
- * known distance. Positions count from the end, so an instruction at position Q that jumps to T skips
- * Q - T - 1 instructions. Conditional jumps reach 255 instructions; farther targets get an
+ * The program grows from its end: when an instruction is made, what it jumps to exists already, at
+ * a known distance. Positions count from the end, so an instruction at position Q that jumps to T
+ * skips Q - T - 1 instructions. Conditional jumps reach 255 instructions; farther targets get an
  * unconditional jump in between, and returns are simply repeated.
  */
 
 #define JUMP_REACH 250 /* a little less than 255: trampolines come in between */
-#define X32_BIT	   0x40000000u
+#define X32_BIT    0x40000000u
 
 struct builder {
 	struct sock_filter *insns; /* insns[0] is the last instruction */
@@ -76,7 +76,8 @@ static size_t emit_jump(struct builder *b, uint16_t test, uint32_t k, size_t yes
 	no = near(b, no);
 	yes = near(b, yes); /* the second may have put one in between */
 	here = b->count;
-	return emit(b, BPF_JMP | test | BPF_K, k, (uint8_t)(here - yes - 1), (uint8_t)(here - no - 1));
+	return emit(
+		b, BPF_JMP | test | BPF_K, k, (uint8_t)(here - yes - 1), (uint8_t)(here - no - 1));
 }
 
 static size_t emit_load(struct builder *b, size_t offset)
@@ -188,8 +189,8 @@ static void range_add(struct range **ranges, size_t *count, size_t *capacity, st
 }
 
 /* The number of a call; negative: this architecture has none. libseccomp answers for the calls that
- * i386 multiplexes through socketcall and ipc with pseudo numbers; since Linux 4.3 and 5.1 they have
- * numbers of their own, too. */
+ * i386 multiplexes through socketcall and ipc with pseudo numbers; since Linux 4.3 and 5.1 they
+ * have numbers of their own, too. */
 static int resolve(uint32_t arch, const char *name)
 {
 	static const struct {
@@ -235,8 +236,7 @@ static int resolve(uint32_t arch, const char *name)
 /* One architecture: returns the position of its first instruction, which loads the number. */
 static size_t emit_arch(struct builder *b, const struct seccomp_profile *profile, uint32_t arch)
 {
-	cleanup_free struct numbered_rule *rules =
-		xcalloc(profile->rule_count + 1, sizeof(*rules));
+	cleanup_free struct numbered_rule *rules = xcalloc(profile->rule_count + 1, sizeof(*rules));
 	cleanup_free struct range *ranges = NULL;
 	size_t count = 0, range_count = 0, capacity = 0;
 	uint32_t next = 0; /* the first number without a range */
@@ -315,8 +315,8 @@ int seccomp_compile(const struct seccomp_profile *profile, struct sock_filter **
 	emit_load(&b, offsetof(struct seccomp_data, arch));
 	if (b.count > BPF_MAXINSNS) {
 		free(b.insns);
-		return error_set(err, ERR_INVALID, "the seccomp profile is too large: %zu instructions",
-			b.count);
+		return error_set(err, ERR_INVALID,
+			"the seccomp profile is too large: %zu instructions", b.count);
 	}
 	insns = xcalloc(b.count, sizeof(*insns));
 	for (size_t i = 0; i < b.count; i++)

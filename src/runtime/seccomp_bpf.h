@@ -12,8 +12,8 @@
  * call numbers with the same answer, then the rules with arguments in order. About a third of the
  * instructions that libseccomp makes of the same profile, and a third of its loading time.
  *
- * x32 numbers on x86-64 are answered with ENOSYS, as a kernel that has x32 turned off does (Debian's).
- * A foreign architecture ends the process.
+ * x32 numbers on x86-64 are answered with ENOSYS, as a kernel that has x32 turned off does
+ * (Debian's). A foreign architecture ends the process.
  */
 
 enum seccomp_compare {
@@ -33,8 +33,8 @@ struct seccomp_arg {
 };
 
 struct seccomp_rule {
-	const char *name;   /* of the system call; unknown names are skipped. Borrowed */
-	uint32_t action;    /* SECCOMP_RET_* with its data */
+	const char *name; /* of the system call; unknown names are skipped. Borrowed */
+	uint32_t action;  /* SECCOMP_RET_* with its data */
 	unsigned int arg_count;
 	const struct seccomp_arg *args; /* borrowed; all must hold */
 };
@@ -57,8 +57,8 @@ int seccomp_compile(const struct seccomp_profile *profile, struct sock_filter **
 
 /** seccomp_default_compile() - the default profile for a set of capabilities (seccomp.h).
  * (seccomp_profile.c) */
-int seccomp_default_compile(uint64_t capabilities, struct sock_filter **ret, size_t *ret_count,
-	struct error **err);
+int seccomp_default_compile(
+	uint64_t capabilities, struct sock_filter **ret, size_t *ret_count, struct error **err);
 
 /* The 11 capabilities that podman gives by default: the filter for them is compiled in. */
 #define SECCOMP_DEFAULT_CAPABILITIES UINT64_C(0x800405fb)

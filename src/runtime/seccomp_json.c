@@ -259,8 +259,8 @@ static int compile_root(const struct json *root, uint64_t capabilities, struct p
 
 	if (json_kind(root) != JSON_KIND_OBJECT)
 		return json_error(root, err, "must be an object");
-	if (parse_action(root, "defaultAction", "defaultErrnoRet", EPERM,
-			&profile.default_action, err) < 0 ||
+	if (parse_action(root, "defaultAction", "defaultErrnoRet", EPERM, &profile.default_action,
+		    err) < 0 ||
 		parse_architectures(root, &profile.with_x86, err) < 0 ||
 		json_opt_strv(root, "flags", 16, &flags, err) < 0)
 		return -1;

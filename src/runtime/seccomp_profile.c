@@ -18,15 +18,28 @@ struct default_rule {
 	const char *const *names; /* NULL-terminated */
 };
 
-#define ALLOW		       SECCOMP_RET_ALLOW
-#define ERRNO(x)	       (SECCOMP_RET_ERRNO | (x))
-#define CAP(x)		       (UINT64_C(1) << (x))
-#define ANY		       0, 0
-#define HAS(x)		       CAP(x), 0
-#define LACKS(x)	       0, CAP(x)
-#define NO_ARGS		       0, {{0}}
-#define ARG(i, op, v)	       {.index = (i), .compare = SECCOMP_##op, .value = (v)}
-#define ARGS(...)	       sizeof((struct seccomp_arg[]){__VA_ARGS__}) / sizeof(struct seccomp_arg), {__VA_ARGS__}
+#define ALLOW    SECCOMP_RET_ALLOW
+#define ERRNO(x) (SECCOMP_RET_ERRNO | (x))
+#define CAP(x)   (UINT64_C(1) << (x))
+#define ANY      0, 0
+#define HAS(x)   CAP(x), 0
+#define LACKS(x) 0, CAP(x)
+#define NO_ARGS                                                                                    \
+	0,                                                                                         \
+	{                                                                                          \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+#define ARG(i, op, v)                                                                              \
+	{                                                                                          \
+		.index = (i), .compare = SECCOMP_##op, .value = (v)                                \
+	}
+#define ARGS(...)                                                                                  \
+	sizeof((struct seccomp_arg[]){__VA_ARGS__}) / sizeof(struct seccomp_arg),                  \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 #define RULES(action, caps, arch, arguments, ...)                                                  \
 	{action, caps, arch, arguments, (const char *const[]){__VA_ARGS__, NULL}},
 

@@ -193,8 +193,8 @@ static void write_mounts(struct json_writer *w, const struct runtime_spec *spec)
 	json_write_array_end(w);
 }
 
-static void write_id_ranges(struct json_writer *w, const char *key,
-	const struct runtime_id_range *ranges, size_t count)
+static void write_id_ranges(
+	struct json_writer *w, const char *key, const struct runtime_id_range *ranges, size_t count)
 {
 	if (!count)
 		return;

@@ -37,7 +37,7 @@ enum namespace_mode {
 struct runtime_namespace {
 	enum namespace_mode mode;
 	char *path; /* JOIN by path; NULL when joined by fd */
-	int fd;	    /* JOIN by descriptor (borrowed); -1 otherwise. Not part of config.json. */
+	int fd;     /* JOIN by descriptor (borrowed); -1 otherwise. Not part of config.json. */
 };
 
 struct runtime_id_range {
@@ -50,13 +50,13 @@ struct runtime_mount {
 	char *type;   /* NULL: bind when options say so */
 	char *source; /* NULL: none */
 	char **options;
-	/* Engine-made sources may be given as a descriptor instead (borrowed; -1: use source). Not in
-	 * config.json. */
+	/* Engine-made sources may be given as a descriptor instead (borrowed; -1: use source). Not
+	 * in config.json. */
 	int source_fd;
 };
 
 struct runtime_rlimit {
-	int resource; /* RLIMIT_* */
+	int resource;        /* RLIMIT_* */
 	uint64_t soft, hard; /* RLIM_INFINITY is UINT64_MAX */
 };
 
@@ -81,15 +81,15 @@ enum capability_set {
 struct runtime_process {
 	bool terminal;
 	uint16_t console_height, console_width; /* 0: leave */
-	/* User: either numeric (user == NULL), or the engine's "name[:group]" string, which is looked up
-	 * in the container's own /etc/passwd and /etc/group after its root is in place; then
-	 * uid, gid and the home directory come from there (supplementary groups too). */
+	/* User: either numeric (user == NULL), or the engine's "name[:group]" string, which is
+	 * looked up in the container's own /etc/passwd and /etc/group after its root is in place;
+	 * then uid, gid and the home directory come from there (supplementary groups too). */
 	char *user;
 	uint32_t uid, gid;
 	uint32_t *additional_gids;
 	size_t additional_gid_count;
 	char **additional_groups; /* names or numbers, looked up likewise (--group-add) */
-	int umask;		  /* -1: 0022 */
+	int umask;                /* -1: 0022 */
 	char **args;
 	char **env; /* "NAME=value"; HOME is added from passwd when absent */
 	char *cwd;  /* absolute */
@@ -103,15 +103,20 @@ struct runtime_process {
 	bool has_oom_score_adj;
 };
 
-enum rootfs_propagation { PROPAGATION_DEFAULT, PROPAGATION_PRIVATE, PROPAGATION_SLAVE,
-	PROPAGATION_SHARED, PROPAGATION_UNBINDABLE };
+enum rootfs_propagation {
+	PROPAGATION_DEFAULT,
+	PROPAGATION_PRIVATE,
+	PROPAGATION_SLAVE,
+	PROPAGATION_SHARED,
+	PROPAGATION_UNBINDABLE
+};
 
 struct runtime_spec {
 	struct runtime_process process;
 	char *root_path; /* of a bundle; NULL when the engine gives a root mounter */
 	bool root_readonly;
 	enum rootfs_propagation rootfs_propagation;
-	char *hostname;	  /* NULL: leave */
+	char *hostname;   /* NULL: leave */
 	char *domainname; /* NULL: leave */
 	struct runtime_mount *mounts;
 	size_t mount_count, mount_capacity;

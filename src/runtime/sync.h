@@ -18,8 +18,8 @@
  *   SYNC_ERROR       init     instead of NAMESPACES or READY; init then ends kind, errnum, text
  *
  * After SYNC_EXEC init sends one struct process_failure (process.h), which is of another size, or
- * nothing: end of file means that execve closed the socket. A message out of order is an error of its
- * own, so is end of file before READY (init died).
+ * nothing: end of file means that execve closed the socket. A message out of order is an error of
+ * its own, so is end of file before READY (init died).
  */
 
 enum sync_step { SYNC_NAMESPACES = 1, SYNC_NOTE, SYNC_READY, SYNC_EXEC, SYNC_ERROR };

@@ -41,7 +41,8 @@ int init_make_terminal(
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return error_errno(err, errno, "open the pseudo-terminal");
-	/* /dev/console is the same terminal (CVE-2025-52565: never by a path that may be swapped). */
+	/* /dev/console is the same terminal (CVE-2025-52565: never by a path that may be swapped).
+	 */
 	snprintf(name, sizeof(name), "%u", number);
 	node = mount_clone(pts_fd, name, false);
 	if (node < 0 || fstat(node, &named) < 0 || fstat(slave, &opened) < 0)

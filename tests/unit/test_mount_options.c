@@ -27,11 +27,16 @@ static void test_options(void **state)
 		{.words = "ro,rw"}, /* the last word counts */
 		{.words = "rw,ro", .set = MOUNT_ATTR_RDONLY},
 		{.words = "rro", .rec_set = MOUNT_ATTR_RDONLY},
-		{.words = "rbind,rslave", .rec_propagation = MS_SLAVE, .bind = true, .recursive = true},
+		{.words = "rbind,rslave",
+			.rec_propagation = MS_SLAVE,
+			.bind = true,
+			.recursive = true},
 		{.words = "bind,shared", .propagation = MS_SHARED, .bind = true},
 		{.words = "noatime,strictatime", .set = MOUNT_ATTR_STRICTATIME},
 		{.words = "relatime,noatime", .set = MOUNT_ATTR_NOATIME},
-		{.words = "tmpcopyup,size=64m,mode=1777", .copy_up = true, .data = "size=64m,mode=1777"},
+		{.words = "tmpcopyup,size=64m,mode=1777",
+			.copy_up = true,
+			.data = "size=64m,mode=1777"},
 		{.words = "newinstance,nodev", .set = MOUNT_ATTR_NODEV, .data = "newinstance"},
 	};
 

@@ -129,9 +129,10 @@ static void test_user(void **state)
 			snprintf(groups + strlen(groups), sizeof(groups) - strlen(groups), "%u ",
 				user.groups[j]);
 		if (user.uid != cases[i].uid || user.gid != cases[i].gid ||
-			strcmp(user.home, cases[i].home) != 0 || strcmp(groups, cases[i].groups) != 0)
-			fail_msg("'%s': %u %u %s [%s]", cases[i].text, user.uid, user.gid, user.home,
-				groups);
+			strcmp(user.home, cases[i].home) != 0 ||
+			strcmp(groups, cases[i].groups) != 0)
+			fail_msg("'%s': %u %u %s [%s]", cases[i].text, user.uid, user.gid,
+				user.home, groups);
 	}
 }
 

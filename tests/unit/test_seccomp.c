@@ -60,8 +60,8 @@ static uint32_t answer(const struct seccomp_program *program, const struct secco
 	return 0;
 }
 
-static uint32_t call(const struct seccomp_program *program, uint32_t arch, int nr, uint64_t arg0,
-	uint64_t arg2)
+static uint32_t call(
+	const struct seccomp_program *program, uint32_t arch, int nr, uint64_t arg0, uint64_t arg2)
 {
 	const struct seccomp_data data = {.nr = nr, .arch = arch, .args = {arg0, 0, arg2}};
 
@@ -106,20 +106,23 @@ static void test_default(void **state)
 		if (call(built_in, NATIVE, cases[i].nr, cases[i].arg0, cases[i].arg2) !=
 			cases[i].expected)
 			fail_msg("call %d (case %zu)", cases[i].nr, i);
-	assert_int_equal(call(built_in, AUDIT_ARCH_PPC64, SYS_read, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(
+		call(built_in, AUDIT_ARCH_PPC64, SYS_read, 0, 0), SECCOMP_RET_KILL_PROCESS);
 #if defined(__x86_64__)
 	assert_int_equal(call(built_in, NATIVE, 0x40000000, 0, 0), DENIED(ENOSYS)); /* x32 read */
 	assert_int_equal(call(built_in, AUDIT_ARCH_I386, 3, 0, 0), SECCOMP_RET_ALLOW);
-	assert_int_equal(call(built_in, AUDIT_ARCH_I386, 359, 2, 0), SECCOMP_RET_ALLOW); /* socket */
-	assert_int_equal(call(built_in, AUDIT_ARCH_I386, 283, 0, 0), DENIED(EPERM)); /* kexec_load */
+	assert_int_equal(
+		call(built_in, AUDIT_ARCH_I386, 359, 2, 0), SECCOMP_RET_ALLOW); /* socket */
+	assert_int_equal(
+		call(built_in, AUDIT_ARCH_I386, 283, 0, 0), DENIED(EPERM)); /* kexec_load */
 #endif
 	/* what was compiled at build time is what would be compiled now */
 	assert_int_equal(seccomp_default_compile(SECCOMP_DEFAULT_CAPABILITIES, &compiled.filter,
 				 &compiled.count, &err),
 		0);
 	assert_int_equal(compiled.count, built_in->count);
-	assert_memory_equal(compiled.filter, built_in->filter,
-		compiled.count * sizeof(*compiled.filter));
+	assert_memory_equal(
+		compiled.filter, built_in->filter, compiled.count * sizeof(*compiled.filter));
 	free(compiled.filter);
 }
 
@@ -141,8 +144,8 @@ static void test_capabilities(void **state)
 /* Every comparison against every neighbour of its value, in both words. */
 static void test_compare(void **state)
 {
-	static const uint64_t values[] = {0, 1, 2, 0xffffffff, 0x100000000, 0x100000001, 0x1ffffffff,
-		0x200000000, 0xfffffffffffffffe, UINT64_MAX};
+	static const uint64_t values[] = {0, 1, 2, 0xffffffff, 0x100000000, 0x100000001,
+		0x1ffffffff, 0x200000000, 0xfffffffffffffffe, UINT64_MAX};
 
 	(void)state;
 	for (int op = SECCOMP_EQ; op <= SECCOMP_MASKED_EQ; op++)
@@ -160,23 +163,23 @@ static void test_compare(void **state)
 			struct seccomp_program program = {0};
 
 			assert_int_equal(
-				seccomp_compile(&profile, &program.filter, &program.count, &err), 0);
+				seccomp_compile(&profile, &program.filter, &program.count, &err),
+				0);
 			for (size_t j = 0; j < ARRAY_SIZE(values); j++) {
 				uint64_t a = values[j], v = values[i];
 				bool holds[] = {
 					[SECCOMP_EQ] = a == v,
 					[SECCOMP_NE] = a != v,
-					[SECCOMP_LT] = a < v,
-					[SECCOMP_LE] = a <= v,
-					[SECCOMP_GE] = a >= v,
-					[SECCOMP_GT] = a > v,
+					[SECCOMP_LT] = a<v, [SECCOMP_LE] = a <= v,
+						[SECCOMP_GE] = a >= v, [SECCOMP_GT] = a>
+						v,
 					[SECCOMP_MASKED_EQ] = (a & v) == (v & 0x100000001),
 				};
 				uint32_t expected = holds[op] ? SECCOMP_RET_ALLOW : DENIED(EPERM);
 
 				if (call(&program, NATIVE, SYS_read, 0, a) != expected)
-					fail_msg("op %d: %llx against %llx", op, (unsigned long long)a,
-						(unsigned long long)v);
+					fail_msg("op %d: %llx against %llx", op,
+						(unsigned long long)a, (unsigned long long)v);
 			}
 			free(program.filter);
 		}
@@ -189,19 +192,20 @@ static void test_json(void **state)
 		"\"architecture\":\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\"]},{"
 		"\"architecture\":\"SCMP_ARCH_AARCH64\",\"subArchitectures\":[\"SCMP_ARCH_ARM\"]}],"
 		"\"syscalls\":[{\"names\":[\"read\",\"write\",\"no_such_call\"],\"action\":"
-		"\"SCMP_ACT_ALLOW\"},{\"name\":\"mkdirat\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13},"
+		"\"SCMP_ACT_ALLOW\"},{\"name\":\"mkdirat\",\"action\":\"SCMP_ACT_ERRNO\","
+		"\"errnoRet\":13},"
 		"{\"names\":[\"chroot\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":"
 		"[\"CAP_SYS_CHROOT\"]}},{\"names\":[\"chroot\"],\"action\":\"SCMP_ACT_ERRNO\","
 		"\"excludes\":{\"caps\":[\"CAP_SYS_CHROOT\"]}},{\"names\":[\"bpf\"],\"action\":"
 		"\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":\"99.0\"}},{\"names\":[\"kill\"],"
 		"\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":\"4.8\"}},{\"names\":"
-		"[\"acct\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"ppc64le\"]}}]}";
+		"[\"acct\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"ppc64le\"]}}]"
+		"}";
 	cleanup_error struct error *err = NULL;
 	cleanup_seccomp struct seccomp_program *program = NULL;
 
 	(void)state;
-	assert_int_equal(
-		seccomp_from_json(docker, strlen(docker), "test", 0, &program, &err), 0);
+	assert_int_equal(seccomp_from_json(docker, strlen(docker), "test", 0, &program, &err), 0);
 	assert_int_equal(call(program, NATIVE, SYS_read, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(call(program, NATIVE, SYS_mkdirat, 0, 0), DENIED(EACCES));
 	assert_int_equal(call(program, NATIVE, SYS_chroot, 0, 0), DENIED(EPERM));
@@ -221,12 +225,15 @@ static void test_json_invalid(void **state)
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":65536}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\"]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{}]}",
-		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_KILL\"}]}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_KILL\"}"
+		"]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[1],\"action\":"
 		"\"SCMP_ACT_KILL\"}]}",
-		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":"
 		"\"SCMP_ACT_KILL\",\"args\":[{\"index\":6,\"op\":\"SCMP_CMP_EQ\"}]}]}",
-		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":"
 		"\"SCMP_ACT_KILL\",\"args\":[{\"index\":0,\"op\":\"EQ\"}]}]}",
 	};
 
