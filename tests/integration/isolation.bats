@@ -148,7 +148,7 @@ bait_is_empty()
 	assert_output ""
 	pod run -d --name wd --network none localhost/busybox sleep 1000
 	for n in $(seq 0 63); do
-		run --separate-stderr pod exec --workdir /proc/self/fd/$n wd ls -a
+		run --separate-stderr pod exec --workdir /proc/self/fd/"$n" wd ls -a
 		[ "$status" -ne 0 ] || fail "descriptor $n led somewhere: $output"
 	done
 	# a chain of links
@@ -181,7 +181,7 @@ bait_is_empty()
 	pod run -d --name swapper --network none -v "$PWD/shared:/v" localhost/busybox sh -c \
 		'while :; do mv /v/dir /v/d; ln -s '"$HOME"'/bait /v/dir; rm /v/dir; mv /v/d /v/dir; done'
 	for i in $(seq 60); do
-		run_one -v "$PWD/shared:/v" --tmpfs /v/dir/sub$i localhost/busybox true
+		run_one -v "$PWD/shared:/v" --tmpfs "/v/dir/sub$i" localhost/busybox true
 		[ "$status" -eq 0 ] || assert_status 125
 		bait_is_empty
 	done
