@@ -62,6 +62,15 @@ void attach_terminal_warning(bool terminal, bool interactive)
 		log_warning("the input device is not a TTY; -t and -i may not work as expected");
 }
 
+void attach_hold_signals(bool sig_proxy)
+{
+	sigset_t set;
+
+	attach_signals(&set);
+	if (sig_proxy)
+		(void)sigprocmask(SIG_BLOCK, &set, NULL); /* cannot fail with these arguments */
+}
+
 static int attach_command_run(
 	struct command_context *ctx, int argc, char **argv, struct error **err)
 {

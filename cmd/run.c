@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "cmd/container_options.h"
 #include "monitor/client.h"
@@ -40,8 +41,8 @@ static void remove_failed(struct store *store, struct container *container)
 		(void)container_remove(store, container, &opts, &ignored); /* the first error counts */
 }
 
-static int attach(const struct container_options *opts, struct container *container, int client_fd,
-	int *ret_status, struct error **err)
+static int attach(
+	const struct container_options *opts, int client_fd, int *ret_status, struct error **err)
 {
 	const struct attach_options attach_opts = {
 		.stdin_fd = opts->interactive ? STDIN_FILENO : -1,
@@ -52,17 +53,11 @@ static int attach(const struct container_options *opts, struct container *contai
 		.lossless = true,
 		.detach_keys = opts->detach_keys,
 	};
-	enum attach_end end;
-	int code = 0;
+	enum attach_end end = ATTACH_LOST;
+	int code = 0, result = attach_run(client_fd, &attach_opts, &end, &code, err);
 
-	if (attach_run(client_fd, &attach_opts, &end, &code, err) < 0)
-		return -1;
-	if (end == ATTACH_LOST)
-		return error_set(err, ERR_SYSTEM,
-			"container '%s' ended without a word: its monitor was killed",
-			container->config->name);
-	*ret_status = end == ATTACH_DETACHED ? 0 : code;
-	return 0;
+	*ret_status = attach_status(result, end, code, err);
+	return *ret_status < 0 ? -1 : 0;
 }
 
 static int run_container(struct command_context *ctx, struct container_options *opts, int argc,
@@ -88,6 +83,8 @@ static int run_container(struct command_context *ctx, struct container_options *
 		userns_cancel(start.userns);
 		return -1;
 	}
+	if (!opts->detach)
+		attach_hold_signals(opts->sig_proxy);
 	if (container_start(store, container, &start, &client_fd, err) < 0) {
 		remove_failed(store, container);
 		return -1;
@@ -98,7 +95,7 @@ static int run_container(struct command_context *ctx, struct container_options *
 		command_print(ctx, "%s\n", container->config->id);
 		return 0;
 	}
-	if (attach(opts, container, client_fd, &status, err) < 0)
+	if (attach(opts, client_fd, &status, err) < 0)
 		return -1;
 	return status;
 }

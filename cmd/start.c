@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "cmd/select.h"
 #include "monitor/client.h"
@@ -40,9 +41,10 @@ static int start_attached(struct store *store, struct container *container,
 		.detach_keys = opts->detach_keys,
 	};
 	cleanup_close int client_fd = -1;
-	enum attach_end end;
-	int code = 0;
+	enum attach_end end = ATTACH_LOST;
+	int code = 0, result;
 
+	attach_hold_signals(opts->sig_proxy);
 	if (container_is_running(container)) {
 		client_fd = container_connect(store, container, err);
 		if (client_fd < 0)
@@ -50,13 +52,8 @@ static int start_attached(struct store *store, struct container *container,
 	} else if (container_start(store, container, &start, &client_fd, err) < 0) {
 		return -1;
 	}
-	if (attach_run(client_fd, &attach, &end, &code, err) < 0)
-		return -1;
-	if (end == ATTACH_LOST)
-		return error_set(err, ERR_SYSTEM,
-			"container '%s' ended without a word: its monitor was killed",
-			container->config->name);
-	return end == ATTACH_DETACHED ? 0 : code;
+	result = attach_run(client_fd, &attach, &end, &code, err);
+	return attach_status(result, end, code, err);
 }
 
 static int start_detached(struct store *store, struct container *container, struct error **err)
