@@ -149,6 +149,14 @@ random_file()
 	pod exec loud true
 }
 
+@test "a closed stdout ends the client quietly" {
+	run --separate-stderr bash -c "pod run --rm --network none $IMAGE \
+		sh -c 'i=0; while [ \$i -lt 50000 ]; do echo \$i || exit; i=\$((i + 1)); done' |
+		head -n 1; echo \${PIPESTATUS[0]}"
+	assert_output "$(printf '0\n141')"
+	assert_stderr ''
+}
+
 # --- terminals --------------------------------------------------------------------------------------
 
 @test "the terminal's size is right at start and on change" {
