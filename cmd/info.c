@@ -67,6 +67,12 @@ static char *os_release(const char *text, const char *key)
 	return xstrdup("unknown");
 }
 
+static void add_note(char ***notes, const char *note)
+{
+	if (!*notes || !strv_contains(*notes, note))
+		strv_append(notes, note);
+}
+
 static void put_distribution(struct json_writer *w)
 {
 	cleanup_free char *text = read_fact("/etc/os-release"), *id = os_release(text, "ID"),
@@ -161,7 +167,7 @@ static void put_id_maps(struct json_writer *w, bool rootless, char ***notes)
 	struct id_maps maps = {0};
 
 	if (rootless && id_maps_default(&maps, &why) < 0)
-		strv_append(notes, why->message);
+		add_note(notes, why->message);
 	json_write_key(w, "idMappings");
 	json_write_object_begin(w);
 	put_ranges(w, "gidmap", maps.gids, maps.gid_count);
@@ -289,11 +295,11 @@ static const char *find_driver(struct command_context *ctx, struct store *store,
 	enum storage_driver wanted = DRIVER_AUTO, driver;
 
 	if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, &why) < 0) {
-		strv_append(notes, why->message);
+		add_note(notes, why->message);
 		return "";
 	}
 	if (storage_driver_choose(store, wanted, &driver, notes, &why) < 0) {
-		strv_append(notes, why->message);
+		add_note(notes, why->message);
 		return "";
 	}
 	return storage_driver_name(driver);

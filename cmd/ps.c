@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/command.h"
@@ -8,6 +9,9 @@
 #include "cmd/listing.h"
 #include "container/container.h"
 #include "container/index.h"
+#include "image/image.h"
+#include "rootless/userns.h"
+#include "storage/usage.h"
 #include "util/filter.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -19,11 +23,13 @@ struct ps_view {
 	struct store *store;
 	uint64_t now_ns;
 	bool no_trunc;
+	bool size; /* the sizes of rows were measured */
 };
 
 struct ps_row {
 	const struct container_row *c;
 	const struct ps_view *view;
+	uint64_t written_bytes, image_bytes; /* with --size */
 };
 
 static const struct container_row *row_of(const void *row)
@@ -267,6 +273,39 @@ static void auto_remove_json(const void *row, struct json_writer *w)
 	json_write_bool(w, row_of(row)->remove);
 }
 
+static void size_text(const void *row, struct strbuf *out)
+{
+	const struct ps_row *r = row;
+
+	if (!r->view->size)
+		return;
+	size_human(r->written_bytes, 3, out);
+	strbuf_addstr(out, " (virtual ");
+	size_human(r->written_bytes + r->image_bytes, 3, out);
+	strbuf_addch(out, ')');
+}
+
+static void size_json(const void *row, struct json_writer *w)
+{
+	const struct ps_row *r = row;
+
+	if (!r->view->size) {
+		json_write_null(w);
+		return;
+	}
+	json_write_object_begin(w);
+	json_put_uint(w, "rootFsSize", r->written_bytes + r->image_bytes);
+	json_put_uint(w, "rwSize", r->written_bytes);
+	json_write_object_end(w);
+}
+
+static int size_compare(const void *a, const void *b)
+{
+	const struct ps_row *x = a, *y = b;
+
+	return (x->written_bytes > y->written_bytes) - (x->written_bytes < y->written_bytes);
+}
+
 /* podman's names; the order of the JSON form is podman's too. */
 static const struct table_field ps_fields[] = {
 	{"AutoRemove", NULL, auto_remove_text, "AutoRemove", auto_remove_json, .typed = true},
@@ -286,6 +325,7 @@ static const struct table_field ps_fields[] = {
 	{"Pid", NULL, pid_text, "Pid", pid_json, .typed = true},
 	{"Ports", NULL, ports_text, "Ports", ports_json},
 	{"RunningFor", "CREATED", created_human_text, NULL, .compare = running_for_compare},
+	{"Size", NULL, size_text, "Size", size_json, size_compare},
 	{"StartedAt", NULL, started_text, "StartedAt", started_json, .typed = true},
 	{"State", NULL, state_text, "State"},
 	{"Status", NULL, status_text, "Status"},
@@ -296,6 +336,10 @@ static const struct table_field ps_fields[] = {
 static const struct table ps_table = {ps_fields,
 	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t{{.Ports}}\t"
 	"{{.Names}}"};
+
+static const char size_format[] =
+	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t{{.Ports}}\t"
+	"{{.Names}}\t{{.Size}}";
 
 /* ---- filters ---- */
 
@@ -425,14 +469,14 @@ static int prepare_one(const struct filter *filter, struct store *store, uint64_
 /* ---- the command ---- */
 
 struct ps_options {
-	bool all, latest, no_trunc, quiet, no_heading;
+	bool all, latest, no_trunc, quiet, no_heading, size;
 	char **filters;
 	const char *format, *sort;
 	int last;
 };
 
 static const char *const sorts[] = {
-	"command", "created", "id", "image", "names", "runningfor", "status", NULL};
+	"command", "created", "id", "image", "names", "runningfor", "size", "status", NULL};
 
 static const struct option_spec ps_options[] = {
 	OPTION_BOOL("all", 'a', struct ps_options, all,
@@ -449,8 +493,9 @@ static const struct option_spec ps_options[] = {
 	OPTION_BOOL("noheading", 0, struct ps_options, no_heading, "do not print headers"),
 	OPTION_BOOL("quiet", 'q', struct ps_options, quiet,
 		"print the numeric IDs of the containers only"),
+	OPTION_BOOL("size", 's', struct ps_options, size, "display the total file sizes"),
 	OPTION_STRING("sort", 0, struct ps_options, sort, "choice",
-		"sort output by: command, created, id, image, names, runningfor, status",
+		"sort output by: command, created, id, image, names, runningfor, size, status",
 		.words = sorts, .complete = COMPLETE_WORDS),
 	OPTION_END,
 };
@@ -468,9 +513,38 @@ static size_t select_rows(const struct container_index *index, const struct ps_o
 		if (!all && !is_running(c))
 			continue;
 		if (filters_match(matcher->filters, match, c, matcher))
-			rows[count++] = (struct ps_row){c, view};
+			rows[count++] = (struct ps_row){.c = c, .view = view};
 	}
 	return count;
+}
+
+/* What each container has written, and the size of what it was made from. */
+static int measure_rows(struct store *store, struct ps_row *rows, size_t count, struct error **err)
+{
+	cleanup_error struct error *no_userns = NULL; /* then nothing is anybody else's */
+	cleanup_close int userns_fd = -1;
+	struct usage_item *items = xcalloc(count + 1, sizeof(*items));
+	int status;
+
+	for (size_t i = 0; i < count; i++) {
+		cleanup_image struct image *image = NULL;
+		cleanup_error struct error *removed = NULL;
+
+		items[i].dir_fd = store->containers_fd;
+		items[i].path = xasprintf("%s/upper", rows[i].c->id);
+		if (*rows[i].c->image_id &&
+			image_lookup_id(store, rows[i].c->image_id, &image, &removed) == 0)
+			rows[i].image_bytes = image_size(store, image->config);
+	}
+	if (store->rootless)
+		userns_fd = userns_get(store->runtime_fd, &no_userns);
+	status = store_usage(store, items, count, userns_fd, err);
+	for (size_t i = 0; i < count; i++) {
+		rows[i].written_bytes = items[i].bytes;
+		free(items[i].path);
+	}
+	free(items);
+	return status;
 }
 
 static int ps_print(struct command_context *ctx, struct ps_options *opts,
@@ -478,7 +552,7 @@ static int ps_print(struct command_context *ctx, struct ps_options *opts,
 	struct error **err)
 {
 	cleanup_container_index struct container_index index = {0};
-	struct ps_view view = {store, time_now_ns(), opts->no_trunc};
+	struct ps_view view = {store, time_now_ns(), opts->no_trunc, opts->size};
 	struct matcher matcher = {filters, prepared};
 	struct table_options table = {
 		.format = opts->format, .sort = opts->sort, .no_heading = opts->no_heading};
@@ -498,6 +572,12 @@ static int ps_print(struct command_context *ctx, struct ps_options *opts,
 		from = count - (size_t)opts->last;
 	for (size_t i = from; i < count; i++)
 		pointers[i - from] = &rows[i];
+	if (opts->size) {
+		if (measure_rows(store, rows + from, count - from, err) < 0)
+			return -1;
+		if (!table.format)
+			table.format = size_format;
+	}
 	if (opts->quiet)
 		table.format = "{{.ID}}";
 	return table_print(&ps_table, pointers, count - from, &table, &ctx->out, err);
@@ -518,6 +598,7 @@ static int ps_run(struct command_context *ctx, int argc, char **argv, struct err
 		status = error_set(err, ERR_USAGE, "quiet and format cannot be used together");
 	if (opts.latest)
 		opts.last = 1;
+	opts.size = opts.size || str_equal(opts.sort, "size");
 	if (status == 0)
 		status = filters_parse(opts.filters, filter_keys, &filters, err);
 	strv_free(opts.filters);

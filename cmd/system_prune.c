@@ -80,15 +80,15 @@ static int prune_volumes(struct command_context *ctx, struct store *store,
 	return 0;
 }
 
-/* What killed commands left behind, too. */
+/* What killed commands left behind, too. A host without subordinate ids has no files of theirs. */
 static void sweep(struct store *store)
 {
-	cleanup_error struct error *why = NULL;
+	cleanup_error struct error *ignored = NULL, *why = NULL;
 	cleanup_close int userns_fd = -1;
 
 	if (store->rootless)
-		userns_fd = userns_get(store->runtime_fd, &why);
-	if (why || store_sweep(store, userns_fd, &why) < 0)
+		userns_fd = userns_get(store->runtime_fd, &ignored);
+	if (store_sweep(store, userns_fd, &why) < 0)
 		log_warning("%s", why->message);
 }
 

@@ -97,7 +97,7 @@ Try 'pod volume --help' for more information"
 		ps --all=perhaps|invalid argument "perhaps" for "-a, --all" flag: must be true or false
 		ps --last|flag needs an argument: --last
 		ps --last x|invalid argument "x" for "-n, --last" flag: must be a whole number
-		ps --sort size|invalid argument "size" for "--sort" flag: "size" is not a valid value.  Choose from: "command, created, id, image, names, runningfor, status"
+		ps --sort shape|invalid argument "shape" for "--sort" flag: "shape" is not a valid value.  Choose from: "command, created, id, image, names, runningfor, size, status"
 		ps x|`pod ps` takes no arguments
 		ps --filter nothing=x|'nothing' is an invalid filter
 		ps --filter x|invalid filter 'x': must be of the form key=value
@@ -387,6 +387,20 @@ local       v1"
 	assert_output --partial $'Deleted Volumes\nv1'
 	run pod system df --format '{{.Total}} {{.Size}}'
 	assert_output $'0 0B\n0 0B\n0 0B'
+}
+
+@test "ps --size" {
+	load_busybox
+	pod run --name c1 --network none localhost/busybox sh -c 'head -c 100000 /dev/zero >/file'
+	pod create --name c2 localhost/busybox true
+	run pod ps -a --size --format '{{.Names}} {{.Size}}'
+	assert_success
+	assert_equal "${lines[1]%% (*}" "c2 0B"
+	[[ ${lines[0]} =~ ^c1\ 100kB\ \(virtual\ [0-9.]+MB\)$ ]]
+	run pod ps -as
+	assert_equal "${lines[0]##* }" SIZE
+	run pod ps -a --sort size --format '{{.Names}}'
+	assert_output $'c2\nc1'
 }
 
 @test "system reset removes what is pod's and nothing else" {
