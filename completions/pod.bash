@@ -21,7 +21,7 @@ _pod_options() {
 	'container exists') echo '--help' ;;
 	'container inspect') echo '--help --format -f --latest -l' ;;
 	'container kill'|'kill') echo '--help --all -a --cidfile --latest -l --signal -s' ;;
-	'container list'|'container ls'|'container ps'|'ps') echo '--help --all -a --filter -f --format --last -n --latest -l --no-trunc --noheading --quiet -q --sort' ;;
+	'container list'|'container ls'|'container ps'|'ps') echo '--help --all -a --filter -f --format --last -n --latest -l --no-trunc --noheading --quiet -q --size -s --sort' ;;
 	'container logs'|'logs') echo '--help --follow -f --latest -l --names --since --tail -n --timestamps -t --until' ;;
 	'container port'|'port') echo '--help --all -a --latest -l' ;;
 	'container prune') echo '--help --filter --force -f' ;;
@@ -132,7 +132,7 @@ _pod_value() {
 		--filter|-f) echo 'none' ;;
 		--format) echo 'none' ;;
 		--last|-n) echo 'none' ;;
-		--sort) echo 'words command created id image names runningfor status' ;;
+		--sort) echo 'words command created id image names runningfor size status' ;;
 		esac ;;
 	'container logs'|'logs') case $2 in
 		--since) echo 'none' ;;
