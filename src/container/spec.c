@@ -212,7 +212,6 @@ int container_spec_prepare(struct store *store, struct container *container,
 	__attribute__((cleanup(container_spec_freep))) struct container_spec *plan =
 		xcalloc(1, sizeof(*plan));
 	const struct container_config *config = container->config;
-	cleanup_free char *text = NULL;
 	struct runtime_spec *spec;
 
 	plan->spec = spec = runtime_spec_new();
@@ -237,10 +236,6 @@ int container_spec_prepare(struct store *store, struct container *container,
 		container_spec_security(config, spec, err) < 0 ||
 		prepare_log(config, plan, err) < 0)
 		return -1;
-	text = runtime_spec_write(spec);
-	if (write_file_atomic(
-		    container->dir_fd, "config.json", text, strlen(text), 0600, 0, err) < 0)
-		return -1;
 	*ret = steal_ptr(&plan);
 	return 0;
 }
@@ -248,4 +243,13 @@ int container_spec_prepare(struct store *store, struct container *container,
 int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err)
 {
 	return plan->rootfs ? 0 : overlay_start(&plan->overlay, userns_fd, err);
+}
+
+int container_spec_write(
+	struct container *container, const struct container_spec *plan, struct error **err)
+{
+	cleanup_free char *text = runtime_spec_write(plan->spec);
+
+	return write_file_atomic(
+		container->dir_fd, "config.json", text, strlen(text), 0600, 0, err);
 }

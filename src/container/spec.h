@@ -35,7 +35,7 @@ struct container_spec {
 
 /**
  * container_spec_prepare() - everything that can be said before the user namespace is there: options
- * read again, layers and volumes opened, /etc files and config.json written into the container's
+ * read again, layers and volumes opened, /etc files written into the container's
  * directory
  * @maps: of the user namespace, NULL without one; init checks that the namespace has them
  * @err: ERR_NOT_FOUND (layer, volume or mount source, named), ERR_INVALID, ERR_UNSUPPORTED
@@ -45,6 +45,10 @@ int container_spec_prepare(struct store *store, struct container *container,
 
 /** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root. */
 int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err);
+
+/** container_spec_write() - config.json: the OCI spec that is used, for people and tools. */
+int container_spec_write(
+	struct container *container, const struct container_spec *plan, struct error **err);
 
 /** container_spec_process() - args, env, user, cwd of a container's own process. */
 void container_spec_process(

@@ -125,6 +125,7 @@ static int add_network_files(struct container_files *files, struct error **err)
 		.add_hosts = config->add_hosts,
 		.slirp = slirp,
 		.allow_host_loopback = plan->network.allow_host_loopback,
+		.isolated = plan->network.mode == NETWORK_NONE,
 	};
 	const struct resolv_options resolv = {
 		.servers = config->dns_servers,

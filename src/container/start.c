@@ -118,24 +118,39 @@ static int prepare_stdio(struct start *start, struct error **err)
 	return 0;
 }
 
+/* Only as much as there is text: eight untouched KiB are two page faults at either end. */
+static void reply_send(int fd, const struct start_reply *reply)
+{
+	size_t len = offsetof(struct start_reply, text) + strlen(reply->text) + 1;
+
+	/* If the command is gone, nobody wants to know. */
+	(void)send(fd, reply, len, MSG_NOSIGNAL);
+}
+
 static void reply_error(int fd, const struct error *error)
 {
-	struct start_reply reply = {.error_kind = error->kind, .errnum = error->errnum};
+	struct start_reply reply;
 
+	reply.started = 0;
+	reply.error_kind = error->kind;
+	reply.errnum = error->errnum;
 	snprintf(reply.text, sizeof(reply.text), "%s", error->message);
-	/* If the command is gone, nobody wants to know. */
-	(void)send(fd, &reply, sizeof(reply), MSG_NOSIGNAL);
+	reply_send(fd, &reply);
 }
 
 static void reply_started(int fd, char *const *notes)
 {
-	struct start_reply reply = {.started = 1};
+	struct start_reply reply;
 	size_t used = 0;
 
+	reply.started = 1;
+	reply.error_kind = 0;
+	reply.errnum = 0;
+	reply.text[0] = '\0';
 	for (; notes && *notes && used < sizeof(reply.text); notes++)
 		used += (size_t)snprintf(
 			reply.text + used, sizeof(reply.text) - used, "%s\n", *notes);
-	(void)send(fd, &reply, sizeof(reply), MSG_NOSIGNAL);
+	reply_send(fd, &reply);
 }
 
 static int receive_reply(int fd, const char *name, struct error **err)
@@ -148,10 +163,10 @@ static int receive_reply(int fd, const char *name, struct error **err)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return error_errno(err, errno, "start container '%s'", name);
-	if (n != sizeof(reply))
+	if (n <= (ssize_t)offsetof(struct start_reply, text))
 		return error_set(err, ERR_SYSTEM,
 			"start container '%s': its monitor was killed before it ran", name);
-	reply.text[sizeof(reply.text) - 1] = '\0';
+	((char *)&reply)[n - 1] = '\0';
 	if (reply.started) {
 		for (char *line = strtok(reply.text, "\n"); line; line = strtok(NULL, "\n"))
 			log_warning("%s", line);
@@ -244,7 +259,8 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 			start->userns_fd, &sup->network, err) < 0)
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
-	if (listen_sockets(start, sup, err) < 0)
+	if (container_spec_write(start->container, plan, err) < 0 ||
+		listen_sockets(start, sup, err) < 0)
 		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
 		return -1;

@@ -199,7 +199,7 @@ char *hosts_text(const struct hosts_options *opts)
 
 	if (opts->slirp && opts->allow_host_loopback)
 		gateway = xstrdup(NETWORK_SLIRP_GATEWAY);
-	else
+	else if (!opts->isolated || opts->add_hosts)
 		gateway = host_address();
 	return hosts_text_from(opts, host_file, gateway);
 }

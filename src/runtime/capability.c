@@ -67,10 +67,16 @@ int capability_parse(const char *name)
 
 unsigned int capability_last(void)
 {
-	unsigned int last = 0;
+	unsigned int known = 0, beyond = 64;
 
 	/* PR_CAPBSET_READ answers EINVAL above the last one the kernel knows. */
-	while (last < 63 && prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0)
-		last++;
-	return last;
+	while (beyond - known > 1) {
+		unsigned int middle = (known + beyond) / 2;
+
+		if (prctl(PR_CAPBSET_READ, middle, 0, 0, 0) >= 0)
+			known = middle;
+		else
+			beyond = middle;
+	}
+	return known;
 }
