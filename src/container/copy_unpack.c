@@ -45,8 +45,9 @@ struct unpack {
 	int base_fd;
 	char *base_path; /* of the container; NULL on the host */
 	char *root_name;
-	bool from_dot;           /* the stream's names begin with ".", not with a name */
-	bool in_place;           /* the destination is an existing file: write into it */
+	bool from_dot;  /* the stream's names begin with ".", not with a name */
+	bool in_place;  /* the destination is an existing file: write into it */
+	bool to_device; /* ... or a terminal, a pipe, /dev/null: no attributes, no length */
 	const char *destination; /* as given */
 
 	int parent_fd; /* of the entry before */
@@ -157,7 +158,8 @@ static int place(struct unpack *u, const struct tar_entry *first, struct error *
 		return error_set(
 			err, ERR_NOT_FOUND, "'%s' could not be found: no such directory", path);
 	u->in_place = path_fd >= 0 && first->type == TAR_REGULAR;
-	if (u->in_place && !S_ISREG(st.st_mode))
+	u->to_device = u->in_place && !S_ISREG(st.st_mode) && !u->root->confined;
+	if (u->in_place && !S_ISREG(st.st_mode) && !u->to_device)
 		return error_set(err, ERR_INVALID, "'%s' is neither a file nor a directory", path);
 	if (open_parent(u->root, path, &u->base_fd, &parent, &u->root_name, err) < 0)
 		return -1;
@@ -297,7 +299,8 @@ static int set_owner_at(struct unpack *u, int dir_fd, const char *name,
 	return 0;
 }
 
-static int write_data(struct tar *tar, int fd, const struct tar_entry *entry, struct error **err)
+static int write_data(
+	struct tar *tar, int fd, const struct tar_entry *entry, bool to_device, struct error **err)
 {
 	const void *data;
 	size_t len, extent = 0;
@@ -334,7 +337,7 @@ static int write_data(struct tar *tar, int fd, const struct tar_entry *entry, st
 		}
 	}
 	/* holes, and what was longer before */
-	if (ftruncate(fd, (off_t)entry->size_bytes) < 0)
+	if (!to_device && ftruncate(fd, (off_t)entry->size_bytes) < 0)
 		return error_errno(err, errno, "write '%s'", entry->path);
 	return 0;
 }
@@ -385,6 +388,12 @@ static int unpack_file(struct unpack *u, struct tar *tar, int dir_fd, const char
 	cleanup_close int fd = -1;
 	bool busy = u->in_place;
 
+	if (u->to_device) {
+		fd = root_open(u->root, u->destination, O_WRONLY | O_NOCTTY);
+		if (fd < 0)
+			return error_errno(err, errno, "open '%s'", u->destination);
+		return write_data(tar, fd, entry, true, err);
+	}
 	if (!busy && clear_place(u, dir_fd, name, &busy, err) < 0)
 		return -1;
 	if (busy) {
@@ -399,7 +408,7 @@ static int unpack_file(struct unpack *u, struct tar *tar, int dir_fd, const char
 		if (fd < 0)
 			return error_errno(err, errno, "create '%s'", name);
 	}
-	if (write_data(tar, fd, entry, err) < 0)
+	if (write_data(tar, fd, entry, false, err) < 0)
 		return -1;
 	return set_attributes(u, fd, entry, err);
 }

@@ -30,6 +30,8 @@ start()
 	assert_equal "$(cat dst/src/sub/deep)" deep
 	pod cp box:/tmp/src/. dst
 	assert_equal "$(cat dst/file)" content
+	assert_equal "$(pod cp box:/tmp/new /dev/stdout)" content
+	pod cp box:/tmp/new /dev/null
 	pod cp box:tmp/new dst/renamed # relative to the root
 	assert_equal "$(cat dst/renamed)" content
 }
