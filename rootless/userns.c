@@ -35,6 +35,7 @@
 
 #define HOLDER_STACK_SIZE 16384
 #define ASK_TIMEOUT_MS    200 /* a monitor that does not answer (SIGSTOP) is passed over */
+#define ASK_TIMEOUTS_MAX  2
 
 struct userns_request {
 	struct id_maps maps;
@@ -95,7 +96,8 @@ static bool userns_is_ours(int fd)
 	       parent.st_dev == ours.st_dev;
 }
 
-static int ask_one(int dir_fd, const char *name)
+/* *TIMEOUTS counts those that do not answer. */
+static int ask_one(int dir_fd, const char *name, unsigned int *timeouts)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval timeout = {.tv_usec = ASK_TIMEOUT_MS * 1000};
@@ -125,8 +127,10 @@ static int ask_one(int dir_fd, const char *name)
 		connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != getuid())
 		return -1;
-	if (send(sock, "U", 1, MSG_NOSIGNAL) != 1 || recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+	if (send(sock, "U", 1, MSG_NOSIGNAL) != 1 || recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1) {
+		*timeouts += errno == EAGAIN;
 		return -1;
+	}
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
 		cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
@@ -141,6 +145,7 @@ static int ask_monitors(int runtime_dir_fd, const struct id_maps *maps)
 	cleanup_free char *prefix = NULL;
 	cleanup_dir DIR *dir = NULL;
 	struct dirent *entry;
+	unsigned int timeouts = 0;
 	char hash[17];
 
 	if (runtime_dir_fd < 0)
@@ -150,12 +155,12 @@ static int ask_monitors(int runtime_dir_fd, const struct id_maps *maps)
 		return -1;
 	id_maps_hash(maps, hash);
 	prefix = xasprintf("userns-%s.", hash);
-	while ((entry = dir_next(dir))) {
+	while (timeouts < ASK_TIMEOUTS_MAX && (entry = dir_next(dir))) {
 		int fd;
 
 		if (!str_starts_with(entry->d_name, prefix))
 			continue;
-		fd = ask_one(dirfd(dir), entry->d_name);
+		fd = ask_one(dirfd(dir), entry->d_name, &timeouts);
 		if (fd >= 0)
 			return fd;
 	}

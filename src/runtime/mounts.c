@@ -185,7 +185,11 @@ static int make_mount(struct init_context *context, const struct runtime_mount *
 	if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
 		return make_cgroup(context, opts, err);
 	fd = mount_new(type, mount->source ? mount->source : type, opts, err);
-	if (fd >= 0 && (opts->propagation || opts->rec_propagation) && mount_apply(fd, opts) < 0)
+	/* fsmount knows neither propagation nor, before 5.14, nosymfollow. */
+	if (fd >= 0 &&
+		(opts->propagation || opts->rec_propagation ||
+			((opts->attr_set | opts->rec_set) & MOUNT_ATTR_NOSYMFOLLOW)) &&
+		mount_apply(fd, opts) < 0)
 		return error_errno(err, errno, "mount '%s': set its options", type);
 	return steal_fd(&fd);
 }

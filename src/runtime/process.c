@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,8 +17,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -171,19 +172,17 @@ static int drop_bounding(uint64_t bounding)
 	return 0;
 }
 
-/* A pipe or terminal made for us belongs to the container's root; let the user open it again
- * through /dev/stdout. Devices such as /dev/null and files of the caller are left alone. */
-static void own_stdio(uint32_t uid)
+/* The pipes and the terminal that were made for us belong to the container's root; let the user
+ * open them again through /dev/stdout. Whatever has a name on the host (a named pipe, the host's
+ * terminal) is left alone: it would change hands there. */
+static void own_stdio(uint32_t uid, bool terminal)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		struct stat st;
+		struct statfs fs;
 
-		if (fstat(fd, &st) < 0 || st.st_uid == uid)
-			continue;
-		if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
-			(S_ISCHR(st.st_mode) && major(st.st_rdev) >= 136 &&
-				major(st.st_rdev) <= 143)) /* UNIX98 pseudo-terminals */
-			(void)fchown(fd, uid, (gid_t)-1);  /* as other runtimes: a nicety */
+		if (fstatfs(fd, &fs) == 0 && (fs.f_type == PIPEFS_MAGIC ||
+						     (terminal && fs.f_type == DEVPTS_SUPER_MAGIC)))
+			(void)fchown(fd, uid, (gid_t)-1); /* as other runtimes: a nicety */
 	}
 }
 
@@ -411,7 +410,7 @@ __attribute__((noreturn)) void process_exec(
 			(void)ioctl(0, TIOCSWINSZ, &size); /* the client sends its size again */
 		}
 	}
-	own_stdio(user.uid);
+	own_stdio(user.uid, plan->flags & PROCESS_TERMINAL);
 	if (plan->apparmor)
 		set_label(at(plan, plan->apparmor), failure_fd);
 	if (plan->selinux)
