@@ -14,6 +14,8 @@ extern const struct command command_rmi;
 extern const struct command command_save;
 extern const struct command command_tag;
 extern const struct command command_untag;
+extern const struct command command_login;
+extern const struct command command_logout;
 
 /*
  * The command tree. To add a command: write cmd/x.c with `const struct command command_x` (declared
@@ -177,8 +179,8 @@ static const struct command_entry root_commands[] = {
 	{"kill", &command_kill},
 	{"kube"},
 	{"load", &command_load},
-	{"login"},
-	{"logout"},
+	{"login", &command_login},
+	{"logout", &command_logout},
 	{"logs", &command_logs},
 	{"machine", .instead = "containers run on this host's own kernel"},
 	{"manifest"},
