@@ -300,7 +300,12 @@ int container_remove(struct store *store, struct container *container,
 			break;
 		if (faccessat(store->containers_fd, config->id, F_OK, 0) < 0 && errno == ENOENT)
 			return 0;
-		return error_move(err, &one);
+		if (!opts->force || one->kind != ERR_CONFLICT || !container_is_running(container))
+			return error_move(err, &one);
+		/* It was just being started when we looked. */
+		error_free(steal_ptr(&one));
+		if (container_stop(store, container, opts->timeout_s, err) < 0)
+			return -1;
 	}
 	if (renameat(store->containers_fd, config->id, store->tmp_fd, trash) < 0) {
 		if (errno == ENOENT)

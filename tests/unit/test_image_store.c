@@ -33,7 +33,7 @@ static const char config_text[] =
 	"\"diff_ids\":[\"sha256:" ID_C "\"]}}";
 
 struct fixture {
-	char path[64];
+	char path[256];
 	struct store *store;
 };
 
@@ -43,7 +43,7 @@ static void fixture_make(struct fixture *fixture)
 	cleanup_free char *root = NULL, *run = NULL;
 	struct error *err = NULL;
 
-	snprintf(fixture->path, sizeof(fixture->path), "%.40s/store.XXXXXX", tmp ? tmp : "/tmp");
+	snprintf(fixture->path, sizeof(fixture->path), "%.200s/store.XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(fixture->path));
 	root = path_join(fixture->path, "deep/data");
 	run = path_join(fixture->path, "run");

@@ -23,7 +23,7 @@
 
 /* A scratch directory: diff/ to unpack into, and beside it what must stay as it is. */
 struct scratch {
-	char path[64];
+	char path[256];
 	int fd, diff_fd, implied_fd;
 };
 
@@ -32,7 +32,7 @@ static void scratch_make(struct scratch *scratch)
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	snprintf(scratch->path, sizeof(scratch->path), "%.40s/unpack.XXXXXX", tmp ? tmp : "/tmp");
+	snprintf(scratch->path, sizeof(scratch->path), "%.200s/unpack.XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(scratch->path));
 	scratch->fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(scratch->fd >= 0);
