@@ -85,10 +85,11 @@ static int doom_layers(
 	if (errno)
 		return error_errno(err, errno, "read '%s/layers'", store->data_path);
 	for (char **name = unused; name && *name; name++) {
-		char to[NAME_MAX + 1];
+		char to[sizeof(DOOMED) + 16] = DOOMED;
 
-		if (snprintf(to, sizeof(to), "%s%s", DOOMED, *name) >= (int)sizeof(to))
-			continue;
+		/* Not by its name: a collection that was killed may have left that of an earlier
+		 * layer of the same digest. */
+		random_hex(to + sizeof(DOOMED) - 1, 16);
 		if (renameat(store->layers_fd, *name, store->layers_fd, to) < 0)
 			return error_errno(err, errno, "remove layer %.12s", *name);
 		strv_append(&doomed, to);
