@@ -2,7 +2,7 @@
 
 _pod_commands() {
 	case $1 in
-	'') echo 'attach container cp create exec help history image images import info inspect kill load logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
+	'') echo 'attach container cp create exec help history image images import info inspect kill load login logout logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
 	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
 	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
 	'system') echo 'df info prune reset' ;;
@@ -49,6 +49,8 @@ _pod_options() {
 	'image untag'|'untag') echo '--help' ;;
 	'info'|'system info') echo '--help --format -f' ;;
 	'inspect') echo '--help --format -f --latest -l --type -t' ;;
+	'login') echo '--help --authfile --cert-dir --get-login --password -p --password-stdin --tls-verify --username -u --verbose -v' ;;
+	'logout') echo '--help --all -a --authfile' ;;
 	'system') echo '--help' ;;
 	'system df') echo '--help --format' ;;
 	'system prune') echo '--help --all -a --filter --force -f --volumes' ;;
@@ -245,6 +247,15 @@ _pod_value() {
 	'inspect') case $2 in
 		--format|-f) echo 'none' ;;
 		--type|-t) echo 'none' ;;
+		esac ;;
+	'login') case $2 in
+		--authfile) echo 'files' ;;
+		--cert-dir) echo 'directories' ;;
+		--password|-p) echo 'none' ;;
+		--username|-u) echo 'none' ;;
+		esac ;;
+	'logout') case $2 in
+		--authfile) echo 'files' ;;
 		esac ;;
 	'system df') case $2 in
 		--format) echo 'none' ;;
