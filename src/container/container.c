@@ -9,6 +9,7 @@
 #include "container/container.h"
 #include "container/names.h"
 #include "container/state.h"
+#include "monitor/monitor.h"
 #include "util/fs.h"
 #include "util/json.h"
 #include "util/lock.h"
@@ -293,6 +294,14 @@ int container_create(struct store *store, struct container_config *config, struc
 	if (write_file_atomic(
 		    container->dir_fd, "container.json", text, strlen(text), 0600, 0, err) < 0)
 		goto undo;
+	if (config->remove && config->anonymous_volumes) {
+		cleanup_free char *names = str_join(config->anonymous_volumes, "\n");
+		cleanup_free char *lines = xasprintf("%s\n", names);
+
+		if (write_file_atomic(container->dir_fd, CONTAINER_ANONYMOUS_FILE, lines,
+			    strlen(lines), 0600, 0, err) < 0)
+			goto undo;
+	}
 	if (renameat(store->tmp_fd, id, store->containers_fd, id) < 0) {
 		error_errno(err, errno, "create container '%.12s'", id);
 		goto undo;

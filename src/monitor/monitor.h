@@ -20,6 +20,8 @@
 #define MONITOR_HANDOVER_MAGIC   0x6e6d6f31u
 #define MONITOR_HANDOVER_VERSION 1
 #define MONITOR_HANDOVER_FD      0 /* stdin: the one number that is not handed over itself */
+/* In a --rm container's directory: its anonymous volumes, 64 hex digits and a newline each. */
+#define CONTAINER_ANONYMOUS_FILE "anonymous-volumes"
 #define MONITOR_ID_MAX           64
 #define MONITOR_NAME_MAX         255
 #define MONITOR_PATH_MAX         4096

@@ -191,6 +191,10 @@ run_one()
 	pod rm -v anon
 	run pod volume ls -q
 	assert_output data
+	run_one -v /anon localhost/busybox touch /anon/file
+	assert_success
+	run pod volume ls -q
+	assert_output data
 	pod volume rm data
 }
 

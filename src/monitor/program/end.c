@@ -66,6 +66,32 @@ static char *removed_name(const struct monitor *m, char out[MONITOR_ID_MAX + 8])
 	return out;
 }
 
+/* A --rm container's anonymous volumes, one name a line in its directory (container.c), go with it: into
+ * the tree that is deleted. */
+static void volumes_release(struct monitor *m)
+{
+	const struct monitor_handover *h = &m->handover;
+	int fd = openat(h->container_dir_fd, CONTAINER_ANONYMOUS_FILE,
+		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char line[65], from[96], to[24];
+
+	for (unsigned int n = 0; fd >= 0 && read(fd, line, sizeof(line)) == sizeof(line); n++) {
+		struct text source = {.data = from, .capacity = sizeof(from)};
+		struct text target = {.data = to, .capacity = sizeof(to)};
+
+		line[64] = '\0';
+		if (strspn(line, "0123456789abcdef") != 64)
+			break;
+		text_add(&source, "../volumes/");
+		text_add(&source, line);
+		text_add(&target, "volume-");
+		text_add_uint(&target, n);
+		(void)renameat(h->containers_dir_fd, from, h->container_dir_fd, to); /* may be gone */
+	}
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 /* --rm: the name is free and the record gone from sight when the exit is reported. */
 static bool record_release(struct monitor *m)
 {
@@ -83,7 +109,10 @@ static bool record_release(struct monitor *m)
 		if (strcmp(id ? id + 1 : target, h->id) == 0)
 			(void)unlinkat(h->names_dir_fd, h->name, 0);
 	}
-	return renameat(h->containers_dir_fd, h->id, h->tmp_dir_fd, removed_name(m, name)) == 0;
+	if (renameat(h->containers_dir_fd, h->id, h->tmp_dir_fd, removed_name(m, name)) < 0)
+		return false;
+	volumes_release(m);
+	return true;
 }
 
 struct removal {
