@@ -74,8 +74,10 @@ static int add_port(int dir_fd, const char *name, const struct port_mapping *por
 		return 0;
 	if (port_try(port, (uint16_t)host_port, NULL, err) < 0)
 		return -1;
-	return error_set(err, ERR_SYSTEM, "publish port %u/%s: slirp4netns refuses", host_port,
-		port->udp ? "udp" : "tcp");
+	return error_set(err, ERR_SYSTEM,
+		"publish port %u/%s: slirp4netns refuses: it may have reached its limit of open "
+		"files (ulimit -n)",
+		host_port, port->udp ? "udp" : "tcp");
 }
 
 int api_add_ports(const struct network_options *opts, struct error **err)

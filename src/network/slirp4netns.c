@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +75,20 @@ static char *log_last_words(int log_fd)
 			last = line;
 	}
 	return xstrdup_null(last);
+}
+
+/* Each published port is a descriptor of the helper's, and the usual soft limit is 1024. */
+static void raise_descriptor_limit(pid_t pid, const struct network_options *opts)
+{
+	struct rlimit limit;
+	size_t ports = 0;
+
+	for (size_t i = 0; i < opts->port_count; i++)
+		ports += opts->ports[i].range;
+	if (ports < 256 || prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)prlimit(pid, RLIMIT_NOFILE, &limit, NULL); /* else: the port that is too much fails */
 }
 
 int network_start(const struct network_options *opts, int netns_fd, int userns_fd,
@@ -161,6 +176,7 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 		(void)waitpid(pid, NULL, 0);
 		return error_errno(err, why, "open a pidfd of slirp4netns");
 	}
+	raise_descriptor_limit(pid, opts);
 	*ret = NETWORK_INIT;
 	ret->pid = pid;
 	ret->pidfd = steal_fd(&pidfd);
