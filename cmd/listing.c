@@ -115,6 +115,20 @@ void listing_labels_json(char *const *labels, struct json_writer *w)
 	json_write_object_end(w);
 }
 
+bool listing_has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		if (n == len && strncmp(p, line, len) == 0)
+			return true;
+		p += n + (p[n] == '\n');
+	}
+	return false;
+}
+
 void listing_truncated(const char *text, size_t limit, struct strbuf *out)
 {
 	size_t len = 0, characters = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/json.h"
@@ -24,6 +25,9 @@ void listing_labels_text(char *const *labels, struct strbuf *out);
 void listing_labels_json(char *const *labels, struct json_writer *w);
 /** listing_lines() - the lines of TEXT; NULL when there are none; owned. */
 char **listing_lines(const char *text);
+
+/** listing_has_line() - one of the lines of TEXT is LINE. */
+bool listing_has_line(const char *text, const char *line);
 
 /** listing_truncated() - at most LIMIT characters of TEXT, with "..." when more were there. */
 void listing_truncated(const char *text, size_t limit, struct strbuf *out);

@@ -362,20 +362,6 @@ struct matcher {
 	struct prepared *prepared;
 };
 
-static bool has_line(const char *lines, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	for (const char *p = lines; *p;) {
-		size_t line = strcspn(p, "\n");
-
-		if (line == len && strncmp(p, wanted, len) == 0)
-			return true;
-		p += line + (p[line] == '\n');
-	}
-	return false;
-}
-
 /* The image by id, by whole name, or by name without registry, path or tag. */
 static bool image_matches(const struct container_row *c, const char *wanted)
 {
@@ -427,7 +413,7 @@ static bool match(const struct filter *filter, const void *row, void *data)
 	if (strcmp(key, "since") == 0)
 		return c->created_ns > p->time_ns;
 	if (strcmp(key, "volume") == 0)
-		return has_line(c->volumes, value) || has_line(c->mounts, value);
+		return listing_has_line(c->volumes, value) || listing_has_line(c->mounts, value);
 	return strcmp(c->network, value) == 0; /* network */
 }
 

@@ -92,28 +92,29 @@ static void sweep(struct store *store)
 		log_warning("%s", why->message);
 }
 
-static uint64_t total_size(const struct usage_class classes[USAGE_CLASSES])
+static int total_size(struct command_context *ctx, uint64_t *ret_bytes, struct error **err)
 {
-	uint64_t sum = 0;
+	cleanup_usage struct usage usage = {0};
 
+	if (usage_gather(ctx, &usage, err) < 0)
+		return -1;
+	*ret_bytes = 0;
 	for (size_t i = 0; i < USAGE_CLASSES; i++)
-		sum += classes[i].size_bytes;
-	return sum;
+		*ret_bytes += usage.classes[i].size_bytes;
+	return 0;
 }
 
 static int prune(struct command_context *ctx, struct store *store,
 	const struct system_prune_options *opts, const struct filter_list *filters,
 	struct error **err)
 {
-	struct usage_class before[USAGE_CLASSES], after[USAGE_CLASSES];
 	cleanup_strbuf struct strbuf size = STRBUF_INIT;
 	cleanup_strv char **ids = NULL;
 	uint64_t had, has;
 	int status = 0;
 
-	if (usage_gather(ctx, before, err) < 0 ||
-		container_prune_stopped(store, &command_system_prune, filters, &ids, &status, err) <
-			0)
+	if (total_size(ctx, &had, err) < 0 || container_prune_stopped(store, &command_system_prune,
+						      filters, &ids, &status, err) < 0)
 		return -1;
 	print_list(ctx, "Deleted Containers", ids);
 	if (prune_images(ctx, store, opts, err) < 0)
@@ -121,10 +122,8 @@ static int prune(struct command_context *ctx, struct store *store,
 	if (opts->volumes && prune_volumes(ctx, store, opts, &status, err) < 0)
 		return -1;
 	sweep(store);
-	if (usage_gather(ctx, after, err) < 0)
+	if (total_size(ctx, &has, err) < 0)
 		return -1;
-	had = total_size(before);
-	has = total_size(after);
 	size_human(had > has ? had - has : 0, 4, &size);
 	command_print(ctx, "Total reclaimed space: %s\n", strbuf_str(&size));
 	return status;

@@ -4,6 +4,9 @@
 #include <stdint.h>
 
 #include "cmd/command.h"
+#include "cmd/volume_shared.h"
+#include "container/index.h"
+#include "image/image.h"
 
 /* What system df and prune know of the disk. */
 
@@ -15,6 +18,23 @@ struct usage_class {
 
 enum { USAGE_IMAGES, USAGE_CONTAINERS, USAGE_VOLUMES, USAGE_CLASSES };
 
-/** usage_gather() - images count each layer once; containers what they have written. */
-int usage_gather(
-	struct command_context *ctx, struct usage_class ret[USAGE_CLASSES], struct error **err);
+struct usage_image {
+	uint64_t size_bytes, shared_bytes; /* shared: of layers that other images have too */
+	uint64_t containers;
+};
+
+struct usage {
+	struct usage_class classes[USAGE_CLASSES];
+	struct image_summary *images; /* owned; parallel to image */
+	struct usage_image *image;
+	size_t image_count;
+	struct container_index index;
+	uint64_t *container_bytes; /* parallel to index.rows: what they have written */
+	struct volume_set volumes;
+	uint64_t *volume_bytes, *volume_links; /* parallel to volumes.chosen; links: containers */
+};
+
+/** usage_gather() - each layer counts once in the images' total. Clear RET with usage_clear(). */
+int usage_gather(struct command_context *ctx, struct usage *ret, struct error **err);
+void usage_clear(struct usage *usage);
+#define cleanup_usage __attribute__((cleanup(usage_clear)))

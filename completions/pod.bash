@@ -52,7 +52,7 @@ _pod_options() {
 	'login') echo '--help --authfile --cert-dir --get-login --password -p --password-stdin --tls-verify --username -u --verbose -v' ;;
 	'logout') echo '--help --all -a --authfile' ;;
 	'system') echo '--help' ;;
-	'system df') echo '--help --format' ;;
+	'system df') echo '--help --format --verbose -v' ;;
 	'system prune') echo '--help --all -a --filter --force -f --volumes' ;;
 	'system reset') echo '--help --force -f' ;;
 	'unshare') echo '--help' ;;

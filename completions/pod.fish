@@ -369,6 +369,7 @@ complete -c pod -n "__pod_is 'system'" -a info -d 'display pod system informatio
 complete -c pod -n "__pod_is 'system'" -a prune -d 'remove unused data'
 complete -c pod -n "__pod_is 'system'" -a reset -d 'reset pod storage'
 complete -c pod -n "__pod_is 'system df'" -l format -x -d 'pretty-print disk usage to JSON or using a Go template'
+complete -c pod -n "__pod_is 'system df'" -l verbose -s v -d 'show detailed information on disk usage'
 complete -c pod -n "__pod_is 'system prune'" -l all -s a -d 'remove all unused data'
 complete -c pod -n "__pod_is 'system prune'" -l filter -x -d 'provide filter values (e.g. \'label=<key>=<value>\')'
 complete -c pod -n "__pod_is 'system prune'" -l force -s f -d 'do not prompt for confirmation.  The default is false'

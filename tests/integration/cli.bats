@@ -377,6 +377,10 @@ local       v1"
 	assert_success
 	assert_equal "${lines[1]}" "Containers 1 0 100kB"
 	assert_equal "${lines[2]}" "Local Volumes 1 0 5kB"
+	run pod system df --verbose
+	assert_output --regexp $'Images space usage:\n\nREPOSITORY +TAG +IMAGE ID .*\nlocalhost/busybox +latest +[0-9a-f]{12} .* 1\n'
+	assert_output --regexp $'Containers space usage:\n\nCONTAINER ID .*\n[0-9a-f]{12} .* 0 +100kB .* exited +c1\n'
+	assert_output --regexp $'Local Volumes space usage:\n\nVOLUME NAME +LINKS +SIZE\nv1 +0 +5kB$'
 	run pod system prune --force
 	assert_success
 	assert_output --regexp $'^Deleted Containers\n[0-9a-f]{64}\nTotal reclaimed space: 100kB$'
