@@ -123,6 +123,16 @@ static void set_base_path(struct unpack *u, char *path)
 	u->base_path = path;
 }
 
+/* The caller's own standard stream that the destination names; -1: none. */
+static int own_stream(const struct unpack *u)
+{
+	if (u->root->confined)
+		return -1;
+	return strcmp(u->destination, "/dev/stdout") == 0   ? STDOUT_FILENO
+	       : strcmp(u->destination, "/dev/stderr") == 0 ? STDERR_FILENO
+							    : -1;
+}
+
 /* Decide once, when the first entry is known. */
 static int place(struct unpack *u, const struct tar_entry *first, struct error **err)
 {
@@ -159,6 +169,7 @@ static int place(struct unpack *u, const struct tar_entry *first, struct error *
 			err, ERR_NOT_FOUND, "'%s' could not be found: no such directory", path);
 	u->in_place = path_fd >= 0 && first->type == TAR_REGULAR;
 	u->to_device = u->in_place && !S_ISREG(st.st_mode) && !u->root->confined;
+	u->to_device = u->to_device || (u->in_place && own_stream(u) >= 0);
 	if (u->in_place && !S_ISREG(st.st_mode) && !u->to_device)
 		return error_set(err, ERR_INVALID, "'%s' is neither a file nor a directory", path);
 	if (open_parent(u->root, path, &u->base_fd, &parent, &u->root_name, err) < 0)
@@ -389,7 +400,12 @@ static int unpack_file(struct unpack *u, struct tar *tar, int dir_fd, const char
 	bool busy = u->in_place;
 
 	if (u->to_device) {
-		fd = root_open(u->root, u->destination, O_WRONLY | O_NOCTTY);
+		int own_fd = own_stream(u);
+
+		/* Ours is used as it is: it may be open to something we could not open ourselves.
+		 */
+		fd = own_fd >= 0 ? fcntl(own_fd, F_DUPFD_CLOEXEC, 3)
+				 : root_open(u->root, u->destination, O_WRONLY | O_NOCTTY);
 		if (fd < 0)
 			return error_errno(err, errno, "open '%s'", u->destination);
 		return write_data(tar, fd, entry, true, err);

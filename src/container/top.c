@@ -239,6 +239,20 @@ static bool is_in_namespace(int proc_fd, pid_t pid, const struct namespace_id *w
 	return false;
 }
 
+/* Without a pid namespace of its own the container's are those below its monitor that share its
+ * mounts: the monitor's helpers do not. */
+static bool shares_mounts(int proc_fd, pid_t a, pid_t b)
+{
+	struct stat x, y;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%d/ns/mnt", (int)a);
+	if (fstatat(proc_fd, name, &x, 0) < 0)
+		return false;
+	snprintf(name, sizeof(name), "%d/ns/mnt", (int)b);
+	return fstatat(proc_fd, name, &y, 0) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static bool descends_from(const struct reading *r, const struct process *p, pid_t ancestor)
 {
 	pid_t pid = p->host_ppid;
@@ -309,7 +323,8 @@ static int read_processes(struct reading *r, pid_t monitor_pid, struct error **e
 	}
 	/* All are needed until the last one's ancestors have been walked. */
 	for (size_t i = 0; host_pids && i < r->count; i++)
-		if (!descends_from(r, &r->processes[i], monitor_pid))
+		if (!descends_from(r, &r->processes[i], monitor_pid) ||
+			!shares_mounts(r->proc_fd, r->processes[i].host_pid, r->init_pid))
 			r->processes[i].state = 0;
 	for (size_t i = 0; i < r->count;) {
 		if (r->processes[i].state == 0)

@@ -54,6 +54,15 @@ has_two()
 	done
 }
 
+@test "--pid host: the container's processes, nobody else's" {
+	start box --pid host
+	run pod top box hpid,args
+	assert_success
+	assert_equal "${#lines[@]}" 3
+	assert_output --partial "sleep 2000"
+	assert_output --partial "sleep 1000"
+}
+
 @test "what is refused" {
 	pod create --network none --name box localhost/busybox true >/dev/null
 	run --separate-stderr pod top box
