@@ -26,6 +26,8 @@
 
 /* Everything after the record's creation and the start: signals, waiting, stopping, removing. */
 
+#define SETTLE_MS 5000
+
 static uint64_t now_ms(void)
 {
 	struct timespec now;
@@ -187,29 +189,60 @@ static bool wait_init(struct container *container, int pidfd, uint64_t timeout_m
 	}
 }
 
+/*
+ * Signal init, as container_signal() does, when others start and end the container at the same time: what
+ * we know of it may be the last run's, and is looked at again for SETTLE_MS before a failure counts.
+ * @ret_pidfd: owned; -1 where init cannot be seen from here
+ * Returns: 1 it does not run, 0 signalled, -1 with @err
+ */
+static int signal_settled(struct store *store, struct container *container, int signal,
+	int *ret_pidfd, struct error **err)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	uint64_t end = now_ms() + SETTLE_MS;
+
+	for (;;) {
+		cleanup_error struct error *one = NULL;
+		cleanup_close int pidfd = -1;
+
+		if (container_refresh(container, err) < 0)
+			return -1;
+		if (!container_is_running(container))
+			return 1;
+		pidfd = init_pidfd(container);
+		if (container_signal(store, container, signal, &one) == 0) {
+			*ret_pidfd = steal_fd(&pidfd);
+			return 0;
+		}
+		if (now_ms() > end)
+			return error_move(err, &one);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 int container_stop(struct store *store, struct container *container, uint32_t timeout_s,
 	struct error **err)
 {
-	cleanup_close int pidfd = -1;
+	cleanup_close int pidfd = -1, killed_pidfd = -1;
+	int result;
 
-	if (container_refresh(container, err) < 0)
-		return -1;
-	if (!container_is_running(container))
-		return 0;
-	pidfd = init_pidfd(container);
 	if (timeout_s > 0) {
-		if (container_signal(
-			    store, container, (int)container->config->stop_signal, err) < 0)
+		result = signal_settled(
+			store, container, (int)container->config->stop_signal, &pidfd, err);
+		if (result < 0)
 			return error_wrap(err, "stop container '%s'", container->config->name);
+		if (result > 0)
+			return 0;
 		if (wait_init(container, pidfd, (uint64_t)timeout_s * 1000))
 			return container_wait(store, container, false, NULL, err);
 		log_warning("StopSignal %u failed to stop container %s in %u seconds, resorting to "
 			    "SIGKILL",
 			container->config->stop_signal, container->config->name, timeout_s);
 	}
-	if (container_signal(store, container, SIGKILL, err) < 0)
+	result = signal_settled(store, container, SIGKILL, &killed_pidfd, err);
+	if (result < 0)
 		return error_wrap(err, "stop container '%s'", container->config->name);
-	return container_wait(store, container, false, NULL, err);
+	return result > 0 ? 0 : container_wait(store, container, false, NULL, err);
 }
 
 int container_lock(struct container *container, bool wait, struct error **err)
@@ -313,8 +346,8 @@ int container_remove(struct store *store, struct container *container,
 		return error_errno(err, errno, "remove container '%s'", config->name);
 	}
 	names_release(store, config->name, config->id);
-	if (container->status.started_ns)
-		store_forget_sockets(store, config->id);
+	/* A start may have been killed after its sockets and before its record. */
+	store_forget_sockets(store, config->id);
 	if (delete_tree(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
 	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
