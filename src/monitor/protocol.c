@@ -94,7 +94,8 @@ ssize_t protocol_receive(int fd, void *buf, size_t capacity, int fds[PROTOCOL_FD
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
+		/* Not CMSG_SPACE: its padding would let one descriptor more in. */
+		.msg_controllen = CMSG_LEN(sizeof(int) * PROTOCOL_FDS_MAX),
 	};
 	size_t count = 0;
 	ssize_t n;
@@ -112,8 +113,15 @@ ssize_t protocol_receive(int fd, void *buf, size_t capacity, int fds[PROTOCOL_FD
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
 			continue;
 		received = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < received && count < PROTOCOL_FDS_MAX; i++)
-			memcpy(&fds[count++], CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+		for (size_t i = 0; i < received; i++) {
+			int received_fd;
+
+			memcpy(&received_fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+			if (count < PROTOCOL_FDS_MAX)
+				fds[count++] = received_fd;
+			else
+				(void)close(received_fd); /* the padding has room for one more */
+		}
 	}
 	if (n == 0 && !count)
 		return 0;

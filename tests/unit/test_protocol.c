@@ -68,12 +68,33 @@ static void test_check(void **state)
 	}
 }
 
+static void send_many(int fd, size_t count, int descriptor)
+{
+	struct protocol_header header = {.type = PROTOCOL_OK};
+	char control[CMSG_SPACE(sizeof(int) * 8)] __attribute__((aligned(8))) = {0};
+	struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_SPACE(sizeof(int) * count),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);
+	for (size_t i = 0; i < count; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &descriptor, sizeof(int));
+	assert_int_equal(sendmsg(fd, &msg, 0), sizeof(header));
+}
+
 static void test_descriptors(void **state)
 {
 	struct protocol_header header = {.type = PROTOCOL_OK, .value = 7, .value2 = -1};
 	uint8_t buf[PROTOCOL_MESSAGE_MAX] __attribute__((aligned(8)));
 	const struct protocol_header *got = (const void *)buf;
-	int pair[2], fds[PROTOCOL_FDS_MAX], sent[PROTOCOL_FDS_MAX];
+	int pair[2], fds[PROTOCOL_FDS_MAX], sent[PROTOCOL_FDS_MAX], highest;
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
@@ -95,6 +116,14 @@ static void test_descriptors(void **state)
 	assert_int_equal(errno, EBADMSG);
 	assert_int_equal(fds[0], -1);
 	assert_int_equal(protocol_send(pair[0], &header, NULL, sent, PROTOCOL_FDS_MAX + 1, 0), -1);
+	/* one more than fits is closed with the others */
+	send_many(pair[0], PROTOCOL_FDS_MAX + 1, sent[0]);
+	highest = dup(sent[0]);
+	close(highest);
+	assert_int_equal(protocol_receive(pair[1], buf, sizeof(buf), fds, 0), -1);
+	assert_int_equal(errno, EBADMSG);
+	assert_int_equal(dup(sent[0]), highest);
+	close(highest);
 	close(pair[0]);
 	assert_int_equal(protocol_receive(pair[1], buf, sizeof(buf), fds, 0), 0);
 	close(pair[1]);
