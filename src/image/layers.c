@@ -291,9 +291,11 @@ static bool is_disk_full(const struct error *e)
 
 static int work_fail(struct conductor *c, struct work *work, struct error *why, struct error **err)
 {
-	/* Bad bytes are of no use to a later run, and on a full disk neither are good ones. */
-	if (why->kind == ERR_DIGEST || why->kind == ERR_INVALID || is_disk_full(why))
+	/* Bad bytes are of no use to a later run; and where the disk is full nobody wants ours. */
+	if (why->kind == ERR_DIGEST || why->kind == ERR_INVALID)
 		work_drop_part(c, work);
+	for (size_t i = 0; is_disk_full(why) && i < c->count; i++)
+		work_drop_part(c, &c->works[i]);
 	(void)error_move(err, &why);
 	return error_wrap(err, "layer %s", work->job->digest);
 }
