@@ -29,6 +29,11 @@ static bool is_word(const char *s, size_t len, const char *word)
 	return len == strlen(word) && strncasecmp(s, word, len) == 0;
 }
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 /* A token or a quoted string at P; NULL when neither. */
 static const char *parse_value(const char *p, char **ret)
 {
@@ -40,13 +45,16 @@ static const char *parse_value(const char *p, char **ret)
 		/* Slashes, colons and commas do not belong into a token, but unquoted URLs are
 		 * seen; take them up to what can only be a separator. */
 		len += strcspn(p + len, " \t,\"");
+		for (size_t i = 0; i < len; i++)
+			if (is_control(p[i]))
+				return NULL;
 		*ret = xstrndup(p, len);
 		return p + len;
 	}
 	for (p++; *p && *p != '"'; p++) {
 		if (*p == '\\' && p[1])
 			p++;
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
+		if (is_control(*p))
 			return NULL; /* nothing of that may get into a URL or a message */
 		strbuf_addch(&out, *p);
 	}
