@@ -51,5 +51,6 @@ int container_exec_plan(struct container *container, const struct container_exec
 		process->capabilities[CAPABILITY_EFFECTIVE] = all;
 		process->capabilities[CAPABILITY_PERMITTED] = all;
 	}
-	return process_plan_build(process, spec->seccomp, 0, ret, &len, err);
+	/* Without a pid namespace of its own, too, nothing outlives the monitor. */
+	return process_plan_build(process, spec->seccomp, PROCESS_PDEATHSIG, ret, &len, err);
 }

@@ -250,6 +250,34 @@ random_file()
 	assert_status 137
 }
 
+# gone PID - no such process, or nothing but its status is left
+gone()
+{
+	! grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
+@test "with the host's pid namespace nothing outlives the container, or its monitor" {
+	local way background session
+
+	for way in init monitor; do
+		run_detached p --pid host -- sh -c 'sleep 1000 & echo $!; exec sleep 1000'
+		wait_until 20 log_has p '[0-9]'
+		background=$(pod logs p)
+		pod exec p sh -c 'echo $$; exec sleep 1000' >out 3>&- &
+		wait_until 20 grep -q '[0-9]' out
+		session=$(cat out)
+		if [ "$way" = init ]; then
+			pod kill p
+			wait_until 20 gone "$background"
+		else
+			kill -9 "$(monitor_pid p)"
+			kill "$background"
+		fi
+		wait_until 20 gone "$session"
+		pod rm -f -t 0 p
+	done
+}
+
 # --- exec -------------------------------------------------------------------------------------------
 
 @test "exec: exit status, streams, environment, directory, user" {
