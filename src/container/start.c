@@ -236,6 +236,25 @@ static int listen_sockets(struct start *start, struct supervisor *sup, struct er
 	return 0;
 }
 
+/* What others do while init mounts. */
+static int prepare_beside(struct start *start, struct supervisor *sup, struct error **err)
+{
+	struct container_spec *plan = start->plan;
+	bool slirp = plan->network.mode == NETWORK_SLIRP4NETNS;
+
+	if (slirp &&
+		network_start(&plan->network, sup->instance.namespace_fds[NAMESPACE_NETWORK],
+			start->userns_fd, &sup->network, err) < 0)
+		return -1;
+	/* Init is busy with its mounts: this costs nothing. */
+	if (container_spec_write(start->container, plan, err) < 0 ||
+		listen_sockets(start, sup, err) < 0)
+		return -1;
+	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
+		return -1;
+	return write_run_file(start, sup, err);
+}
+
 static int bring_up(struct start *start, struct supervisor *sup, char ***notes, struct error **err)
 {
 	struct container_spec *plan = start->plan;
@@ -250,22 +269,15 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.init = start->container->config->init,
 		.notes = notes,
 	};
-	bool slirp = plan->network.mode == NETWORK_SLIRP4NETNS;
 
 	if (runtime_create(plan->spec, &opts, &sup->instance, err) < 0)
 		return -1;
-	if (slirp &&
-		network_start(&plan->network, sup->instance.namespace_fds[NAMESPACE_NETWORK],
-			start->userns_fd, &sup->network, err) < 0)
-		return -1;
-	/* Init is busy with its mounts: this costs nothing. */
-	if (container_spec_write(start->container, plan, err) < 0 ||
-		listen_sockets(start, sup, err) < 0)
-		return -1;
-	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
-		return -1;
-	if (write_run_file(start, sup, err) < 0)
-		return -1;
+	if (prepare_beside(start, sup, err) < 0) {
+		if (!runtime_init_has_ended(&sup->instance))
+			return -1;
+		/* That is why the rest failed: what init has to say is the reason. */
+		error_free(steal_ptr(err));
+	}
 	return runtime_start(&sup->instance, err);
 }
 

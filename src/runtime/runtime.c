@@ -389,6 +389,15 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	return 0;
 }
 
+bool runtime_init_has_ended(const struct runtime_instance *instance)
+{
+	siginfo_t info = {0};
+
+	return instance->pidfd >= 0 &&
+	       waitid(P_PIDFD, (id_t)instance->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
 int runtime_start(struct runtime_instance *instance, struct error **err)
 {
 	struct sync_message message;

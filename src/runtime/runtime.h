@@ -74,5 +74,8 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
  */
 int runtime_start(struct runtime_instance *instance, struct error **err);
 
+/** runtime_init_has_ended() - init is dead already: runtime_start() will say why it failed. */
+bool runtime_init_has_ended(const struct runtime_instance *instance);
+
 /** runtime_instance_destroy() - kill and reap init if it lives, close all descriptors. */
 void runtime_instance_destroy(struct runtime_instance *instance);
