@@ -129,16 +129,31 @@ bool listing_has_line(const char *text, const char *line)
 	return false;
 }
 
+static void add_visible(const char *text, size_t len, struct strbuf *out)
+{
+	size_t start = out->len;
+
+	strbuf_add(out, text, len);
+	for (size_t i = start; i < out->len; i++)
+		if ((unsigned char)out->data[i] < ' ' || out->data[i] == 0x7f)
+			out->data[i] = ' ';
+}
+
+void listing_visible(const char *text, struct strbuf *out)
+{
+	add_visible(text, strlen(text), out);
+}
+
 void listing_truncated(const char *text, size_t limit, struct strbuf *out)
 {
 	size_t len = 0, characters = 0;
 
 	for (; text[len]; len++) {
 		if ((text[len] & 0xc0) != 0x80 && characters++ == limit) {
-			strbuf_add(out, text, len);
+			add_visible(text, len, out);
 			strbuf_addstr(out, "...");
 			return;
 		}
 	}
-	strbuf_add(out, text, len);
+	add_visible(text, len, out);
 }

@@ -29,5 +29,10 @@ char **listing_lines(const char *text);
 /** listing_has_line() - one of the lines of TEXT is LINE. */
 bool listing_has_line(const char *text, const char *line);
 
-/** listing_truncated() - at most LIMIT characters of TEXT, with "..." when more were there. */
+/** listing_visible() - TEXT in one line of a table: what an image or a user brought must neither
+ * break the columns nor steer the terminal, so control characters become spaces. */
+void listing_visible(const char *text, struct strbuf *out);
+
+/** listing_truncated() - as listing_visible(), at most LIMIT characters, with "..." when more were
+ * there. */
 void listing_truncated(const char *text, size_t limit, struct strbuf *out);

@@ -79,7 +79,7 @@ static void image_id_json(const void *row, struct json_writer *w)
 static void command_text(const void *row, struct strbuf *out)
 {
 	if (view_of(row)->no_trunc)
-		strbuf_addstr(out, row_of(row)->command);
+		listing_visible(row_of(row)->command, out);
 	else
 		listing_truncated(row_of(row)->command, 17, out);
 }

@@ -172,6 +172,16 @@ runs|running|sleep 1000"
 	assert_equal "${#lines[@]}" 3
 }
 
+@test "ps: a command with control characters stays in its column" {
+	load_busybox
+	pod create --name c1 localhost/busybox printf $'a\n\e[31m\tb' >/dev/null
+	run pod ps -a --no-trunc --format 'table {{.Command}}\t{{.Names}}'
+	assert_equal "${#lines[@]}" 2
+	assert_equal "${lines[1]}" "printf a  [31m b  c1"
+	run pod ps -a --format '{{json .}}'
+	assert_output --partial '"Command":["printf","a\n\u001b[31m\tb"]'
+}
+
 @test "ps: filters and order" {
 	local filter expected
 
