@@ -372,8 +372,50 @@ static const struct table table = {
 	.default_format = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.Created}}\t{{.Size}}",
 };
 
+static void text_size_docker(const void *data, struct strbuf *out)
+{
+	const struct row *row = data;
+
+	size_human(row->image->size_bytes, 3, out);
+}
+
+static void text_not_available(const void *data, struct strbuf *out)
+{
+	(void)data;
+	strbuf_addstr(out, "N/A");
+}
+
+/* docker-images(1), when called by that name. */
+static const struct table_field docker_fields[] = {
+	{.name = "Containers", .text = text_not_available, .json_name = "Containers"},
+	{.name = "CreatedAt",
+		.heading = "CREATED AT",
+		.text = text_created_at,
+		.json_name = "CreatedAt"},
+	{.name = "CreatedSince",
+		.heading = "CREATED",
+		.text = text_created_since,
+		.json_name = "CreatedSince",
+		.compare = compare_created},
+	{.name = "Digest", .text = text_digest, .json_name = "Digest"},
+	{.name = "ID", .heading = "IMAGE ID", .text = text_id, .json_name = "ID"},
+	{.name = "Repository", .text = text_repository, .json_name = "Repository"},
+	{.name = "SharedSize", .text = text_not_available, .json_name = "SharedSize"},
+	{.name = "Size", .text = text_size_docker, .json_name = "Size", .compare = compare_size},
+	{.name = "Tag", .text = text_tag, .json_name = "Tag"},
+	{.name = "UniqueSize", .text = text_not_available, .json_name = "UniqueSize"},
+	{.name = "VirtualSize", .text = text_size_docker, .json_name = "VirtualSize"},
+	{.name = "Created", .text = text_created_since, .compare = compare_created},
+	{NULL},
+};
+
+static const struct table docker_table = {
+	.fields = docker_fields,
+	.default_format = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+};
+
 #define FORMAT_DIGESTS                                                                             \
-	"table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.Created}}\t{{.Size}}"
+	"table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 
 struct rows {
 	struct row *rows;
@@ -456,13 +498,14 @@ static void print_ids(struct command_context *ctx, const struct rows *r)
 static int print_rows(struct command_context *ctx, struct store *store, struct rows *r,
 	const struct images_command *cmd, struct error **err)
 {
+	const bool docker = str_equal(ctx->program, "docker");
 	const struct table_options opts = {
 		.format = cmd->format    ? cmd->format
 			  : cmd->digests ? FORMAT_DIGESTS
 					 : NULL,
 		.sort = cmd->sort,
 		.no_heading = cmd->no_heading,
-		.json_lines = str_equal(ctx->program, "docker"),
+		.json_lines = docker,
 	};
 
 	if (cmd->quiet && !cmd->format) {
@@ -472,7 +515,8 @@ static int print_rows(struct command_context *ctx, struct store *store, struct r
 	if (cmd->format && (strstr(cmd->format, "json") || strstr(cmd->format, "ontainers")) &&
 		count_containers(store, r, err) < 0)
 		return -1;
-	return table_print(&table, r->pointers, r->count, &opts, &ctx->out, err);
+	return table_print(
+		docker ? &docker_table : &table, r->pointers, r->count, &opts, &ctx->out, err);
 }
 
 /* images NAME: what the reference filter finds, else the image that the name means. */
