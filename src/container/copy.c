@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -269,6 +270,8 @@ static int pack_half(void *data, struct error **err)
 	struct copy_root root;
 
 	fd_replace(&half->other_fd, -1);
+	/* A reader that goes away is an error with words, not a death without. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (enter(half->files, &root, err) < 0)
 		return -1;
 	return copy_pack(&root, half->end->path, half->stream_fd, err);

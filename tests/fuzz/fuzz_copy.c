@@ -31,11 +31,17 @@ static void fix_checksums(uint8_t *data, size_t size)
 	}
 }
 
+static char top[] = "/dev/shm/pod-fuzz-copy.XXXXXX";
+
+static void remove_top(void)
+{
+	(void)rmdir(top); /* empty unless something went wrong */
+}
+
 /* A stream from a hostile container never writes beside the destination, nor links to what is
  * there. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char top[] = "/dev/shm/pod-fuzz-copy.XXXXXX";
 	static int top_fd = -1;
 	const struct copy_unpack_options opts = {.overwrite = size & 1, .place_inside = size & 2};
 	cleanup_close int fd = memfd_create("stream", MFD_CLOEXEC);
@@ -44,8 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct copy_root root;
 	struct stat st;
 
-	if (top_fd < 0)
+	if (top_fd < 0) {
 		top_fd = mkdtemp(top) ? open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+		(void)atexit(remove_top);
+	}
 	if (top_fd < 0 || mkdirat(top_fd, "dst", 0700) < 0 ||
 		mkdirat(top_fd, "outside", 0700) < 0 ||
 		mknodat(top_fd, "outside/f", S_IFREG, 0) < 0)

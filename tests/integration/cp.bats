@@ -160,6 +160,7 @@ start()
 	# a reader that goes away ends the command
 	run timeout 20 bash -c 'pod cp box:/bin - | head -c 1000 | wc -c'
 	assert_output --partial 1000
+	assert_output --partial "Broken pipe"
 }
 
 @test "large and sparse files come out as they were" {
