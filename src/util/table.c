@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,12 +73,22 @@ static void format_lines(struct aligner *a, size_t from, size_t to)
 	write_lines(a, from, to);
 }
 
+/* Characters: bytes that do not continue one. Mostly there are none that do. */
 static size_t display_width(const char *s, size_t len)
 {
-	size_t width = 0;
+	size_t width = len;
 
+	for (; len >= sizeof(uint64_t); s += sizeof(uint64_t), len -= sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, s, sizeof(word));
+		if (!(word & UINT64_C(0x8080808080808080)))
+			continue;
+		for (size_t i = 0; i < sizeof(word); i++)
+			width -= (s[i] & 0xc0) == 0x80;
+	}
 	for (size_t i = 0; i < len; i++)
-		width += (s[i] & 0xc0) != 0x80;
+		width -= (s[i] & 0xc0) == 0x80;
 	return width;
 }
 
@@ -85,8 +96,7 @@ static size_t display_width(const char *s, size_t len)
  * but the output. False: they differ, nothing was done. */
 static bool align_uniform(const char *text, const char *end, struct strbuf *out)
 {
-	size_t widths[COLUMNS_MAX], columns = 0, column = 0, width = 0;
-	const char *cell = text;
+	size_t widths[COLUMNS_MAX], columns = 0;
 
 	if (text == end || end[-1] != '\n')
 		return false;
@@ -96,35 +106,33 @@ static bool align_uniform(const char *text, const char *end, struct strbuf *out)
 		return false;
 	for (size_t i = 0; i < columns; i++)
 		widths[i] = MIN_WIDTH;
-	for (const char *p = text; p < end; p++) {
-		if (*p == '\t') {
+	for (const char *p = text; p < end;) {
+		const char *stop = memchr(p, '\n', (size_t)(end - p)), *tab;
+		size_t column = 0;
+
+		for (; (tab = memchr(p, '\t', (size_t)(stop - p))); p = tab + 1, column++) {
 			if (column == columns)
 				return false;
-			widths[column] = MAX(widths[column], width + CELL_PADDING);
-			column++;
-			width = 0;
-		} else if (*p == '\n') {
-			if (column != columns)
-				return false;
-			column = 0;
-			width = 0;
-		} else {
-			width += (*p & 0xc0) != 0x80;
+			widths[column] = MAX(
+				widths[column], display_width(p, (size_t)(tab - p)) + CELL_PADDING);
 		}
+		if (column != columns)
+			return false;
+		p = stop + 1;
 	}
-	for (const char *p = text; p < end; p++) {
-		if (*p == '\t') {
-			strbuf_add(out, cell, (size_t)(p - cell));
-			strbuf_pad(out, ' ', widths[column++] - width);
-		} else if (*p == '\n') {
-			strbuf_add(out, cell, (size_t)(p + 1 - cell));
-			column = 0;
-		} else {
-			width += (*p & 0xc0) != 0x80;
-			continue;
+	for (const char *p = text; p < end;) {
+		const char *stop = memchr(p, '\n', (size_t)(end - p));
+
+		for (size_t column = 0; column < columns; column++) {
+			size_t len =
+				(size_t)((const char *)memchr(p, '\t', (size_t)(stop - p)) - p);
+
+			strbuf_add(out, p, len);
+			strbuf_pad(out, ' ', widths[column] - display_width(p, len));
+			p += len + 1;
 		}
-		width = 0;
-		cell = p + 1;
+		strbuf_add(out, p, (size_t)(stop + 1 - p));
+		p = stop + 1;
 	}
 	return true;
 }
