@@ -34,6 +34,10 @@ void init_note(struct init_context *context, const char *fmt, ...)
 /** init_reap() - PID 1 of --init: forwards signals to CHILD, reaps, ends as it ends. (reaper.c) */
 __attribute__((noreturn)) void init_reap(int child);
 
+/** init_hide_command_line() - overwrite what /proc/PID/cmdline shows of this process and of those
+ * that it forks from now on. (reaper.c) */
+void init_hide_command_line(void);
+
 /* mounts.c */
 int init_mount_all(struct init_context *context, struct error **err);
 int init_mask_paths(struct init_context *context, struct error **err);

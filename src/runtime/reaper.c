@@ -19,9 +19,9 @@
  * right but to send signals, and does two things: reap, and pass signals on to the command.
  */
 
-/* Everybody in the container may read /proc/1/cmdline, and ours is that of `pod run`, with the
+/* Everybody who sees us may read /proc/PID/cmdline, and ours is that of `pod run`, with the
  * host's paths in it. The kernel reads it from our stack: put our role there instead. */
-static void hide_command_line(void)
+void init_hide_command_line(void)
 {
 	static const char name[] = "pod-init";
 	unsigned long start = 0, end = 0;
@@ -29,7 +29,6 @@ static void hide_command_line(void)
 	ssize_t n;
 	int fd;
 
-	(void)prctl(PR_SET_NAME, name);
 	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
@@ -53,7 +52,8 @@ __attribute__((noreturn)) void init_reap(int child)
 	};
 	sigset_t all;
 
-	hide_command_line();
+	(void)prctl(PR_SET_NAME, "pod-init");
+	init_hide_command_line();
 	(void)syscall(SYS_close_range, 0, ~0U, 0);
 	if (syscall(SYS_capset, &header, data) < 0)
 		_exit(127);

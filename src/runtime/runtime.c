@@ -372,6 +372,10 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	init_fd = pair[1];
 	context.sync_fd = init_fd;
 	context.caller_fd = instance.sync_fd;
+	/* Others are there already who could read what init has as its command line until execve,
+	 * with -e SECRET=... in it: gone before init exists. */
+	if (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN)
+		init_hide_command_line();
 	if (open_joined(spec, helper.join_fds, opened, err) == 0 &&
 		clone_init(&helper, &instance, err) == 0) {
 		/* Ours closes: only init's own end tells whether it lives. */

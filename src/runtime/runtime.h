@@ -61,7 +61,8 @@ struct runtime_instance {
 /**
  * runtime_create() - make the namespaces and start init on its way
  * @err: ERR_SYSTEM, ERR_INVALID (a member of SPEC that cannot be honoured), ERR_UNSUPPORTED
- * On failure init is dead and reaped and nothing is left.
+ * On failure init is dead and reaped and nothing is left. The caller's own command line (as in
+ * /proc/PID/cmdline) is overwritten where a pid namespace is joined.
  */
 int runtime_create(const struct runtime_spec *spec, const struct runtime_options *opts,
 	struct runtime_instance *ret, struct error **err);

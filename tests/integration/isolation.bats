@@ -204,6 +204,17 @@ bait_is_empty()
 	assert_equal "$before" "$after"
 }
 
+@test "who shares a pid namespace cannot read the command line that a container is created with" {
+	pod run -d --name watcher --network none localhost/busybox sh -c \
+		'while :; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" "\n" | grep "SECRET[_]WORD" && break; done'
+	for _ in $(seq 20); do
+		run_one --pid container:watcher -e SECRET_WORD=1 localhost/busybox true
+		assert_success
+	done
+	run pod logs watcher
+	assert_output ""
+}
+
 @test "the control groups cannot be written" {
 	run_one localhost/busybox sh -c 'cd /sys/fs/cgroup && for f in cgroup.procs */cgroup.procs \
 		release_agent */release_agent; do [ -e $f ] && echo 0 2>/dev/null >$f && echo "wrote $f"; done
