@@ -15,6 +15,11 @@ Faults:
   redirect=URL     layers are at URL + path, on another host
   missing-layers   layers are 404
   slow=BYTES       layers come at BYTES a second
+  stall=BYTES      the first answer for every layer stops after BYTES, the connection stays
+  wrong-range      answers to Range requests are of another range
+  basic            user "user" with password "secret" is demanded
+  bearer=URL       a token of that service is demanded, any is taken
+  tls=DIRECTORY    HTTPS with server.crt and server.key from there
 """
 
 import hashlib
@@ -23,6 +28,7 @@ import json
 import os
 import re
 import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -87,6 +93,12 @@ def main():
                     return self.answer(429, headers=[("Retry-After", "0")])
             if "status" in faults:
                 return self.answer(int(faults["status"]), b'{"errors":[{"code":"DENIED","message":"no"}]}')
+            given = self.headers.get("Authorization", "")
+            if "basic" in faults and given != "Basic dXNlcjpzZWNyZXQ=":
+                return self.answer(401, headers=[("WWW-Authenticate", 'Basic realm="tests"')])
+            if "bearer" in faults and not given.startswith("Bearer "):
+                return self.answer(401, headers=[("WWW-Authenticate", 'Bearer realm="%s",service="tests"' %
+                                                  faults["bearer"])])
             if path == "/v2/":
                 return self.answer(200, b"{}")
             match = re.match(r"^/v2/(.+)/(manifests|blobs)/([^/]+)$", path)
@@ -121,19 +133,30 @@ def main():
             wanted = re.match(r"^bytes=(\d+)-$", self.headers.get("Range", ""))
             if wanted and "no-range" not in faults and int(wanted.group(1)) < len(data):
                 start, status = int(wanted.group(1)), 206
-                headers.append(("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data))))
+                shown = start + 1 if "wrong-range" in faults else start
+                headers.append(("Content-Range", "bytes %d-%d/%d" % (shown, len(data) - 1, len(data))))
             body = data[start:]
             limit = int(faults.get("cut", faults.get("cut-always", "0")))
             if layer and limit and len(body) > limit and ("cut-always" in faults or what not in cut_already):
                 cut_already.add(what)
                 return self.answer(status, body[:limit], headers, len(body))
-            self.answer(status, body, headers)
+            stall = int(faults.get("stall", "0"))
+            if layer and stall and len(body) > stall and what not in cut_already:
+                cut_already.add(what)
+                self.answer(status, body[:stall], headers, len(body))
+                self.rfile.read(1)  # until the other side gives up
+                return None
+            return self.answer(status, body, headers)
 
     class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         daemon_threads = True
         request_queue_size = 256
 
     server = Server(("127.0.0.1", 0), Handler)
+    if "tls" in faults:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(faults["tls"], "server.crt"), os.path.join(faults["tls"], "server.key"))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     print("127.0.0.1:%d" % server.server_address[1], flush=True)
     server.serve_forever()
 
