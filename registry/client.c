@@ -36,6 +36,7 @@
 #define REDIRECTS_MAX       10
 #define ATTEMPTS_MAX        6 /* without progress */
 #define CONNECT_ATTEMPTS    3
+#define SERVER_ATTEMPTS     4 /* at an answer 5xx */
 #define ATTEMPTS_TOTAL      100
 #define PROGRESS_MIN        (64u << 10) /* bytes that make a new attempt count as the first again */
 #define BACKOFF_FIRST_MS    200
@@ -691,9 +692,14 @@ static void fail_connection(struct request *request)
 	switch (request->response.failure) {
 	case HTTP_FAILED_VERIFY:
 		error_set(&request->err, ERR_REMOTE,
-			"%s: x509: certificate of '%s' is not trusted: %s (put the CA into "
-			"/etc/containers/certs.d/%s/ca.crt, or use --tls-verify=false)",
-			what, request->elsewhere ? request->url : host, detail, host);
+			"%s: x509: %s ('%s': %s; put the CA into "
+			"/etc/containers/certs.d/%s/ca.crt, "
+			"or use --tls-verify=false)",
+			what,
+			strstr(detail, "issuer") || strstr(detail, "self")
+				? "certificate signed by unknown authority"
+				: "certificate is not valid",
+			request->elsewhere ? request->url : host, detail, host);
 		break;
 	case HTTP_FAILED_TLS:
 		error_set(&request->err, ERR_REMOTE,
@@ -1010,7 +1016,10 @@ static void handle_status(struct request *request)
 	case 502:
 	case 503:
 	case 504:
-		if (request_retry(request, attempts_allowed(request, ATTEMPTS_MAX),
+		if (request_retry(request,
+			    attempts_allowed(request, status == 429 || status == 503
+							      ? ATTEMPTS_MAX
+							      : SERVER_ATTEMPTS),
 			    retry_after_ms(&request->response)))
 			return;
 		break;

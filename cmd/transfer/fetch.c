@@ -240,9 +240,14 @@ static int resolve_candidate(struct fetcher_state *state, const struct candidate
 			continue;
 		}
 		if (mirrors.len)
-			return error_set(err, why->kind, "%s (mirrors failed too: %s)",
-				why->message, strbuf_str(&mirrors));
-		return error_move(err, &why);
+			error_set(err, why->kind, "%s (mirrors failed too: %s)", why->message,
+				strbuf_str(&mirrors));
+		else
+			error_move(err, &why);
+		/* Where the registry lies elsewhere, the name that was asked for is to be seen. */
+		if (str_equal(registry_source_text(candidate->sources[i]), candidate->reference))
+			return -1;
+		return error_wrap(err, "%s", candidate->reference);
 	}
 }
 
