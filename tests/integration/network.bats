@@ -240,3 +240,35 @@ host_address()
 	run pod stop -t 0 web
 	assert_success
 }
+
+# hidden PATH... -- COMMAND... - COMMAND where each PATH is an empty directory or file
+hidden()
+{
+	local script='' path
+
+	while [ "$1" != -- ]; do
+		path=$1
+		shift
+		if [ -d "$path" ]; then
+			script+="mount -t tmpfs tmpfs '$path' && "
+		else
+			script+="mount --bind /dev/null '$path' && "
+		fi
+	done
+	shift
+	pod unshare sh -c "$script"'exec "$@"' hidden "$@"
+}
+
+@test "no /dev/net/tun, no slirp4netns: one line with the remedy, nothing left" {
+	skip_without subuid
+	run --separate-stderr hidden /dev/net -- pod run --rm localhost/busybox true
+	assert_fault 125 /dev/net/tun "does not exist" "modprobe tun" "--network none"
+	helper=$(command -v slirp4netns)
+	run --separate-stderr hidden "$(readlink -f "$helper")" -- pod run --rm localhost/busybox true
+	assert_fault 125 slirp4netns "not installed" "--network none"
+	run hidden /dev/net -- pod run --rm --network none localhost/busybox echo here
+	assert_success
+	assert_output here
+	run pod ps -aq
+	assert_output ""
+}
