@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 
 #include "network/ports.h"
 #include "network/udp.h"
+#include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -41,6 +43,7 @@ struct forwarder {
 	struct listener *listeners;
 	size_t listener_count, listener_capacity;
 	int netns_fd, exit_read_fd, epoll_fd;
+	int ready_fd; /* gets a byte when all is served */
 	struct session sessions[SESSIONS_MAX];
 	size_t session_count;
 	char datagram[DATAGRAM_MAX];
@@ -198,10 +201,15 @@ static int forwarder_child(void *data, struct error **err)
 	struct forwarder *f = data;
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {0};
+	struct rlimit limit;
 	int null_fd, first = 1 << 16, next;
 
 	if (setns(f->netns_fd, CLONE_NEWNET) < 0)
 		return error_errno(err, errno, "join the container's network");
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* lowering nothing: cannot fail */
+	}
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (f->epoll_fd < 0 || null_fd < 0)
@@ -210,11 +218,17 @@ static int forwarder_child(void *data, struct error **err)
 	first = fcntl(f->epoll_fd, F_DUPFD_CLOEXEC, 3);
 	for (size_t i = 0; i < f->listener_count && first >= 0; i++)
 		first = MAX(first, f->listeners[i].fd);
-	first = MAX(first, MAX(f->exit_read_fd, MAX(f->epoll_fd, null_fd))) + 1;
+	first = MAX(first, MAX(f->exit_read_fd, MAX(f->epoll_fd, null_fd)));
+	first = MAX(first, f->ready_fd) + 1;
 	next = first;
 	f->epoll_fd = place_fd(f->epoll_fd, next++, err);
+	if (f->epoll_fd < 0)
+		return -1;
 	f->exit_read_fd = place_fd(f->exit_read_fd, next++, err);
-	if (f->epoll_fd < 0 || f->exit_read_fd < 0)
+	if (f->exit_read_fd < 0)
+		return -1;
+	f->ready_fd = place_fd(f->ready_fd, next++, err);
+	if (f->ready_fd < 0)
 		return -1;
 	for (size_t i = 0; i < f->listener_count; i++) {
 		f->listeners[i].fd = place_fd(f->listeners[i].fd, next++, err);
@@ -234,6 +248,9 @@ static int forwarder_child(void *data, struct error **err)
 			_exit(1);
 	if (watch(f, f->exit_read_fd, EVENT_EXIT) < 0)
 		_exit(1);
+	if (write_all(f->ready_fd, "1", 1) < 0)
+		_exit(1); /* nobody waits any more */
+	fd_replace(&f->ready_fd, -1);
 	serve(f);
 	_exit(0);
 }
@@ -263,11 +280,36 @@ static int listen_loopback(
 	return 0;
 }
 
+static int start_child(struct forwarder *f, int userns_fd, pid_t *ret_pid, struct error **err)
+{
+	cleanup_close int ready_fd = -1;
+	struct userns_child child;
+	int pair[2], result;
+	char byte;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "make a pipe");
+	ready_fd = pair[0];
+	f->ready_fd = pair[1];
+	result = userns_run_begin(userns_fd, false, forwarder_child, f, &child, err);
+	fd_replace(&f->ready_fd, -1);
+	if (result < 0)
+		return -1;
+	if (read_full(ready_fd, &byte, 1) != 1) {
+		if (userns_run_finish(&child, err) == 0)
+			return error_set(err, ERR_SYSTEM, "the UDP forwarder ended");
+		return -1;
+	}
+	/* From now on it has nothing to say. */
+	close_keep_errno(child.result_fd);
+	*ret_pid = child.pid;
+	return 0;
+}
+
 int udp_start(const struct network_options *opts, int netns_fd, int userns_fd, int exit_read_fd,
 	pid_t *ret_pid, struct error **err)
 {
 	struct forwarder *f = xcalloc(1, sizeof(*f));
-	struct userns_child child;
 	int result = 0;
 
 	*ret_pid = 0;
@@ -283,15 +325,8 @@ int udp_start(const struct network_options *opts, int netns_fd, int userns_fd, i
 			udp_on_loopback(opts, port) && i < port->range && result == 0; i++)
 			result = listen_loopback(f, port, i, err);
 	}
-	if (result == 0 && f->listener_count) {
-		result = userns_run_begin(userns_fd, false, forwarder_child, f, &child, err);
-		if (result == 0) {
-			/* It answers only when it fails; then its ports are silent, as if killed.
-			 */
-			close_keep_errno(child.result_fd);
-			*ret_pid = child.pid;
-		}
-	}
+	if (result == 0 && f->listener_count)
+		result = start_child(f, userns_fd, ret_pid, err);
 	for (size_t i = 0; i < f->listener_count; i++)
 		close_keep_errno(f->listeners[i].fd);
 	free(f->listeners);
