@@ -15,6 +15,7 @@
 #include "cmd/commands.h"
 #include "cmd/facts.h"
 #include "container/index.h"
+#include "registry/registries_conf.h"
 #include "rootless/idmap.h"
 #include "storage/image_store.h"
 #include "storage/overlay.h"
@@ -351,6 +352,30 @@ static void put_plugins(struct json_writer *w)
 	json_write_object_end(w);
 }
 
+/* Where a name without a registry is looked for. */
+static void put_registries(struct json_writer *w, char ***notes)
+{
+	cleanup_registries_conf struct registries_conf *conf = NULL;
+	cleanup_reference struct reference *name = NULL;
+	cleanup_error struct error *why = NULL;
+	struct reference **candidates = NULL;
+	size_t count = 0;
+
+	if (registries_conf_load(&conf, &why) < 0 || reference_parse("name", &name, &why) < 0)
+		add_note(notes, why->message);
+	else
+		registries_conf_candidates(conf, name, &candidates, &count);
+	json_write_key(w, "registries");
+	json_write_object_begin(w);
+	json_write_key(w, "search");
+	json_write_array_begin(w);
+	for (size_t i = 0; i < count; i++)
+		json_write_string(w, candidates[i]->domain);
+	json_write_array_end(w);
+	json_write_object_end(w);
+	reference_array_free(candidates, count);
+}
+
 static int gather(struct command_context *ctx, struct strbuf *text, struct error **err)
 {
 	struct json_writer w = json_writer_init(text, 0);
@@ -362,6 +387,7 @@ static int gather(struct command_context *ctx, struct strbuf *text, struct error
 	json_write_object_begin(&w);
 	put_host(&w, store, &notes);
 	put_plugins(&w);
+	put_registries(&w, &notes);
 	if (put_store(&w, ctx, store, &notes, err) < 0)
 		return -1;
 	json_write_key(&w, "version");

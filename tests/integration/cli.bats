@@ -370,6 +370,8 @@ local       v1"
 	assert_output --regexp '^linux/[a-z0-9]+$'
 	run pod version --format json
 	assert_output --partial '"Client"'
+	run pod info --format '{{.Registries.Search}}'
+	assert_output '[docker.io]'
 	run pod info --format '{{.Store.GraphRoot}} {{.host.os}} {{.Host.Security.Rootless}}'
 	assert_output --regexp "^$STORE linux (true|false)\$"
 	run pod info
