@@ -186,8 +186,10 @@ static void serve(struct forwarder *f)
 /* Move FD to TARGET, which is free or not needed any more. */
 static int place_fd(int fd, int target, struct error **err)
 {
+	/* EBADF: the number is above the limit */
 	if (dup3(fd, target, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "duplicate a descriptor");
+		return error_errno(
+			err, errno == EBADF ? EMFILE : errno, "serve all published UDP ports");
 	return target;
 }
 
