@@ -16,7 +16,7 @@ void attach_terminal_warning(bool terminal, bool interactive);
 
 /**
  * attach_hold_signals() - before a container is started that will be attached to
- * Signals that come between here and attach_run() are kept and then passed on; else one that comes in the
- * middle of a start would leave the container running on its own.
+ * Signals that come between here and attach_run() are kept and then passed on; else one that comes
+ * in the middle of a start would leave the container running on its own.
  */
 void attach_hold_signals(bool sig_proxy);

@@ -66,13 +66,13 @@ static char *removed_name(const struct monitor *m, char out[MONITOR_ID_MAX + 8])
 	return out;
 }
 
-/* A --rm container's anonymous volumes, one name a line in its directory (container.c), go with it: into
- * the tree that is deleted. */
+/* A --rm container's anonymous volumes, one name a line in its directory (container.c), go with it:
+ * into the tree that is deleted. */
 static void volumes_release(struct monitor *m)
 {
 	const struct monitor_handover *h = &m->handover;
-	int fd = openat(h->container_dir_fd, CONTAINER_ANONYMOUS_FILE,
-		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(
+		h->container_dir_fd, CONTAINER_ANONYMOUS_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char line[65], from[96], to[24];
 
 	for (unsigned int n = 0; fd >= 0 && read(fd, line, sizeof(line)) == sizeof(line); n++) {
@@ -86,7 +86,8 @@ static void volumes_release(struct monitor *m)
 		text_add(&source, line);
 		text_add(&target, "volume-");
 		text_add_uint(&target, n);
-		(void)renameat(h->containers_dir_fd, from, h->container_dir_fd, to); /* may be gone */
+		(void)renameat(
+			h->containers_dir_fd, from, h->container_dir_fd, to); /* may be gone */
 	}
 	if (fd >= 0)
 		(void)close(fd);
