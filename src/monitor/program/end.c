@@ -25,10 +25,29 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+#define EXIT_TEMPORARY ".tmp-exit"
+#define EXIT_SIZE_MAX  512
+
+static int exit_open(const struct monitor *m)
+{
+	return openat(m->handover.container_dir_fd, EXIT_TEMPORARY,
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+void end_prepare(struct monitor *m)
+{
+	m->exit_fd = -1;
+	if (m->handover.flags & MONITOR_REMOVE)
+		return;
+	m->exit_fd = exit_open(m);
+	if (m->exit_fd >= 0 && fallocate(m->exit_fd, 0, 0, EXIT_SIZE_MAX) < 0)
+		(void)ftruncate(m->exit_fd, 0); /* not on every file system */
+}
+
 /* `exit`, whole or absent. Returns the file, to be synced later; -1 when the disk is full. */
 static int exit_write(struct monitor *m)
 {
-	char data[512];
+	char data[EXIT_SIZE_MAX];
 	struct text t = {.data = data, .capacity = sizeof(data)};
 	int dir_fd = m->handover.container_dir_fd, fd;
 	struct timespec now;
@@ -49,9 +68,9 @@ static int exit_write(struct monitor *m)
 		dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
-	if (write(fd, data, t.len) != (ssize_t)t.len ||
-		renameat(dir_fd, ".tmp-exit", dir_fd, "exit") < 0) {
-		(void)unlinkat(dir_fd, ".tmp-exit", 0);
+	if (pwrite(fd, data, t.len, 0) != (ssize_t)t.len || ftruncate(fd, (off_t)t.len) < 0 ||
+		renameat(dir_fd, EXIT_TEMPORARY, dir_fd, "exit") < 0) {
+		(void)unlinkat(dir_fd, EXIT_TEMPORARY, 0);
 		close_fd(&fd);
 	}
 	return fd;

@@ -169,6 +169,7 @@ static bool monitor_init(struct monitor *m)
 	if (dup2(m->null_fd, 0) < 0 || dup2(m->null_fd, 1) < 0 || dup2(m->null_fd, 2) < 0)
 		return false;
 	monitor_log_open(m);
+	end_prepare(m);
 	if (source_add(m, m->signal_fd, EPOLLIN, SOURCE_SIGNAL, 0, 0) < 0)
 		return false;
 	if (m->handover.listen_fd >= 0)

@@ -105,6 +105,7 @@ struct monitor {
 	struct monitor_handover handover;
 	int epoll_fd, signal_fd;
 	int null_fd;
+	int exit_fd;  /* what becomes `exit`; -1 */
 	bool ended;   /* init was reaped */
 	bool closing; /* reported; only the tail is left to do */
 	bool paused;
@@ -210,6 +211,8 @@ struct exec *exec_find(struct monitor *m, const void *id);
 void exec_container_ended(struct monitor *m);
 
 /* end.c */
+/** end_prepare() - make room for `exit` now: the disk may be full when the container ends. */
+void end_prepare(struct monitor *m);
 /** end_run() - everything that follows the reaping of init, in the order of doc/architecture.md. */
 void end_run(struct monitor *m);
 
