@@ -424,9 +424,11 @@ static int unpack_file(struct unpack *u, struct tar *tar, int dir_fd, const char
 		if (fd < 0)
 			return error_errno(err, errno, "create '%s'", name);
 	}
-	if (write_data(tar, fd, entry, false, err) < 0)
-		return -1;
-	return set_attributes(u, fd, entry, err);
+	if (write_data(tar, fd, entry, false, err) == 0 && set_attributes(u, fd, entry, err) == 0)
+		return 0;
+	if (!busy)
+		(void)unlinkat(dir_fd, name, 0); /* half a file is worse than none */
+	return -1;
 }
 
 static int unpack_directory(struct unpack *u, int dir_fd, const char *name, const char *path,

@@ -174,6 +174,14 @@ start()
 	[ "$(pod exec box stat -c %b /tmp/sparse)" -lt 1000 ]
 }
 
+@test "a full file system: the file is named, half of it is not left" {
+	start box --tmpfs /small:size=1m
+	head -c 3000000 /dev/zero >big
+	run --separate-stderr pod cp big box:/small/big
+	assert_fault 125 big "No space left"
+	assert_equal "$(pod exec box ls /small)" ""
+}
+
 @test "links inside lead around inside only" {
 	start box
 	mkdir outside
