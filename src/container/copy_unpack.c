@@ -440,13 +440,11 @@ static int unpack_directory(struct unpack *u, int dir_fd, const char *name, cons
 	if (strcmp(path, ".") == 0)
 		return 0; /* the destination itself stays as it is */
 	if (mkdirat(dir_fd, name, 0700) < 0) {
-		int follow = u->root->confined ? 0 : AT_SYMLINK_NOFOLLOW;
-
 		if (errno != EEXIST)
 			return error_errno(err, errno, "make directory '%s'", path);
 		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 			return 0;
-		if (follow == 0) {
+		if (u->root->confined) {
 			/* a link to a directory inside the container serves as well */
 			int there = open_below(u, path, false, err);
 
