@@ -2,10 +2,9 @@
 # bad_input.bats.
 load ../lib/common
 
-layout()
+server_logs()
 {
-	make_image "$BATS_TEST_TMPDIR/oci" --format oci "$@" >/dev/null
-	LAYOUT=$BATS_TEST_TMPDIR/oci
+	find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'server.*.log' | sort
 }
 
 # double [fault...] - the misbehaving registry, as $SERVER, with x:latest; its requests are in $LOG
@@ -13,10 +12,11 @@ double()
 {
 	local before
 
-	[ -n "${LAYOUT-}" ] || layout
-	before=$(ls "$BATS_TEST_TMPDIR")
+	LAYOUT=$BATS_TEST_TMPDIR/oci
+	[ -e "$LAYOUT" ] || make_image "$LAYOUT" --format oci >/dev/null
+	before=$(server_logs)
 	start_server python3 "$LIB/registry_double.py" "$LAYOUT" x:latest "$@"
-	LOG=$BATS_TEST_TMPDIR/$(ls "$BATS_TEST_TMPDIR" | grep 'server.*log' | grep -vxF "$before")
+	LOG=$(server_logs | comm -13 <(echo "$before") -)
 }
 
 pull()

@@ -50,11 +50,16 @@ static int tear_down(void **state)
 static void put_file(const char *name, const char *text, mode_t mode)
 {
 	cleanup_free char *path = path_join(home, name), *dir = xstrdup(path);
+	cleanup_close int dir_fd = -1;
 	struct error *err = NULL;
 
 	*strrchr(dir, '/') = '\0';
 	assert_int_equal(mkdir_p(dir, 0700, &err), 0);
-	assert_int_equal(write_file_atomic(AT_FDCWD, path, text, strlen(text), mode, 0, &err), 0);
+	dir_fd = open_dir(AT_FDCWD, dir, 0, &err);
+	assert_true(dir_fd >= 0);
+	assert_int_equal(
+		write_file_atomic(dir_fd, path_basename(path), text, strlen(text), mode, 0, &err),
+		0);
 }
 
 static char *get_file(const char *name)
