@@ -11,15 +11,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void round_trip(const uint8_t *data, size_t size, size_t capacity)
+/* Bytes that both drivers must give back; json-file changes what is no UTF-8. */
+static bool is_ascii(const uint8_t *data, size_t size)
 {
+	for (size_t i = 0; i < size; i++)
+		if (data[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static void round_trip(
+	enum monitor_log_driver driver, const uint8_t *data, size_t size, size_t capacity)
+{
+	bool exact = driver == LOG_DRIVER_K8S_FILE || is_ascii(data, size);
+	struct log_carry carry = {0};
 	const struct timespec time = {.tv_sec = 1475713029};
 	struct strbuf back = STRBUF_INIT, scratch = STRBUF_INIT;
 	char *out = xmalloc(capacity);
 
 	for (size_t at = 0, used; at < size; at += used) {
-		size_t n = log_format(LOG_DRIVER_K8S_FILE, "stdout", &time, NULL, data + at,
-			size - at, out, capacity, &used);
+		size_t n = log_format(driver, "stdout", &time, &carry, data + at, size - at, out,
+			capacity, &used);
 
 		if (!used)
 			abort();
@@ -34,7 +46,7 @@ static void round_trip(const uint8_t *data, size_t size, size_t capacity)
 				strbuf_addch(&back, '\n');
 		}
 	}
-	if (back.len != size || (size && memcmp(back.data, data, size) != 0))
+	if (exact && (back.len != size || (size && memcmp(back.data, data, size) != 0)))
 		abort();
 	strbuf_clear(&back);
 	strbuf_clear(&scratch);
@@ -50,7 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (log_record_parse((const char *)data, size, &scratch, &record) && record.len > size * 4)
 		abort();
 	strbuf_clear(&scratch);
-	round_trip(data, size, 512);
-	round_trip(data, size, 16384);
+	for (int driver = LOG_DRIVER_K8S_FILE; driver <= LOG_DRIVER_JSON_FILE; driver++) {
+		round_trip((enum monitor_log_driver)driver, data, size, 512);
+		round_trip((enum monitor_log_driver)driver, data, size, 16384);
+	}
 	return 0;
 }
