@@ -688,6 +688,10 @@ static void fail_connection(struct request *request)
 	const struct registry_source *source = request_source(request);
 	const char *host = source ? source->ref->domain : "the server";
 	const char *detail = request->response.detail;
+	/* Where we were sent to, without the query: that may hold a signature. */
+	cleanup_free char *there =
+		request->elsewhere ? xstrndup(request->url, MIN(strcspn(request->url, "?"), 200))
+				   : xstrdup(host);
 
 	switch (request->response.failure) {
 	case HTTP_FAILED_VERIFY:
@@ -699,13 +703,13 @@ static void fail_connection(struct request *request)
 			strstr(detail, "issuer") || strstr(detail, "self")
 				? "certificate signed by unknown authority"
 				: "certificate is not valid",
-			request->elsewhere ? request->url : host, detail, host);
+			there, detail, host);
 		break;
 	case HTTP_FAILED_TLS:
 		error_set(&request->err, ERR_REMOTE,
 			"%s: '%s' does not speak HTTPS: %s (for plain HTTP set insecure = true in "
 			"registries.conf, or use --tls-verify=false)",
-			what, request->elsewhere ? request->url : host, detail);
+			what, there, detail);
 		break;
 	case HTTP_FAILED_CONNECT:
 		error_set(&request->err, ERR_REMOTE,

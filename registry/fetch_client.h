@@ -86,7 +86,7 @@ enum fetch_event_type { FETCH_EVENT_PROGRESS, FETCH_EVENT_DONE, FETCH_EVENT_ERRO
 struct fetch_event {
 	enum fetch_event_type type;
 	uint32_t id;
-	uint64_t offset; /* bytes valid from the file's start; may fall back to 0 and grow again */
+	uint64_t offset;     /* bytes valid from the file's start; never falls back */
 	struct error *error; /* ERROR: owned by the receiver */
 };
 

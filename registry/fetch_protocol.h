@@ -23,10 +23,9 @@
  *
  * Order: the first message is one RESOLVE or one LOGIN; a fetcher serves one reference: FETCH names
  * blobs of the resolved repository, any number at once (id chosen by the conductor). PROGRESS comes
- * with growing offsets (smaller only when a server ignored Range and the blob had to start over:
- * then offset 0 comes first), then exactly one DONE or ERROR for the id. ERROR with id 0 answers
- * RESOLVE or LOGIN. The fetcher ends on end-of-file, and its end is an error of every FETCH under
- * way.
+ * with growing offsets, also across retries (from a server that ignores Range, what is there
+ * already is skipped), then exactly one DONE or ERROR for the id. ERROR with id 0 answers RESOLVE
+ * or LOGIN. The fetcher ends on end-of-file, and its end is an error of every FETCH under way.
  *
  * RESOLVE {"reference": text as given (normalised by the fetcher, search registries tried),
  *   "os","architecture","variant": wanted platform, "variant" may be absent,
@@ -38,11 +37,10 @@
  * digests: the fetcher checked them. The choice of platform from an index is the fetcher's.
  */
 
-#define FETCH_VERSION         1u
-#define FETCH_FD              3 /* the fetcher's end */
-#define FETCH_TEXT_MAX        32768u
-#define FETCH_FDS_MAX         3
-#define FETCH_CONNECTIONS_MAX 6 /* to one host, at once */
+#define FETCH_VERSION  1u
+#define FETCH_FD       3 /* the fetcher's end */
+#define FETCH_TEXT_MAX 32768u
+#define FETCH_FDS_MAX  3
 
 enum fetch_message_type {
 	FETCH_RESOLVE = 1,

@@ -37,7 +37,10 @@
 
 #define REPORT_INTERVAL_MS 20         /* PROGRESS of a blob at most so often, */
 #define REPORT_BYTES       (1u << 20) /* or when so much has come */
-#define BLOBS_MAX          256        /* under way at once; an image has at most 127 layers */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+#define BLOBS_MAX 256 /* under way at once; an image has at most 127 layers */
 
 struct blob {
 	struct blob *next;
@@ -90,8 +93,12 @@ static int send_error(uint32_t id, const struct error *why, bool wait, struct er
 
 static int make_memfd(const struct registry_document *document, struct error **err)
 {
-	cleanup_close int fd = memfd_create("pod-document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* vm.memfd_noexec = 2 wants the flag, kernels before 6.3 do not know it. */
+	cleanup_close int fd =
+		memfd_create("pod-document", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("pod-document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || write_all(fd, document->text, document->len) < 0 ||
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
 			0)
