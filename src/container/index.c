@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -77,7 +78,8 @@ void container_index_clear(struct container_index *index)
 		free(index->strings[i]);
 	free(index->strings);
 	free(index->rows);
-	free(index->file);
+	if (index->file)
+		(void)munmap(index->file, index->file_size);
 	*index = (struct container_index){0};
 }
 
@@ -102,15 +104,26 @@ struct kept {
 
 static void read_kept(struct store *store, struct container_index *index, struct kept *ret)
 {
-	cleanup_error struct error *ignored = NULL;
+	cleanup_close int fd =
+		openat(store->data_fd, "index", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const struct index_header *header;
 	size_t len, records;
+	struct stat st;
 
-	if (read_file_limited(store->data_fd, "index", INDEX_MAX, &index->file, &len, &ignored) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		st.st_size < (off_t)sizeof(*header) || st.st_size > (off_t)INDEX_MAX)
 		return;
+	/* Mapped, not read: page faults are what a listing costs. Never written to or cut short by
+	 * us once it has its name; private, should another program change it. */
+	len = (size_t)st.st_size;
+	index->file = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (index->file == MAP_FAILED) {
+		index->file = NULL;
+		return;
+	}
+	index->file_size = len;
 	header = (const void *)index->file;
-	if (len < sizeof(*header) || header->magic != INDEX_MAGIC ||
-		header->record_size != sizeof(struct index_record))
+	if (header->magic != INDEX_MAGIC || header->record_size != sizeof(struct index_record))
 		return;
 	records = (size_t)header->count * sizeof(struct index_record);
 	if (records > len - sizeof(*header) ||
@@ -309,13 +322,16 @@ int container_index_load(struct store *store, struct container_index *ret, struc
 	if (!dir)
 		return error_errno(err, errno, "read the containers");
 	read_kept(store, &index, &kept);
+	capacity = kept.count + 64;
+	index.rows = xreallocarray(NULL, capacity, sizeof(*index.rows));
+	stamps = xreallocarray(NULL, capacity, sizeof(*stamps));
 	while ((entry = dir_next(dir))) {
 		bool found;
 
 		if (!hex_is_valid(entry->d_name, 64))
 			continue;
 		if (index.count == capacity) {
-			capacity = capacity ? capacity * 2 : 64;
+			capacity *= 2;
 			index.rows = xreallocarray(index.rows, capacity, sizeof(*index.rows));
 			stamps = xreallocarray(stamps, capacity, sizeof(*stamps));
 		}

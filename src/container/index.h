@@ -39,7 +39,8 @@ struct container_index {
 	struct container_row *rows; /* oldest first; strings are owned by this struct */
 	size_t count;
 	/* private */
-	char *file;	/* the index as read */
+	char *file;	/* the index, mapped */
+	size_t file_size;
 	char **strings; /* of rows read from records */
 	size_t string_count, string_capacity;
 };
