@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
+#include "container/parse_env.h"
 #include "container/spec.h"
 #include "container/spec_devices.h"
 #include "container/spec_mounts.h"
@@ -140,6 +142,23 @@ static int prepare_network(struct store *store, const struct container_config *c
 	return 0;
 }
 
+/* HOSTNAME, as docker and podman set it, unless the image or the user does. */
+static void add_hostname(const struct container_config *config, char ***env)
+{
+	cleanup_free char *assignment = NULL;
+	struct utsname host;
+
+	if (env_get(*env, "HOSTNAME"))
+		return;
+	if (str_equal(config->uts_mode, "host") && uname(&host) == 0)
+		assignment = xasprintf("HOSTNAME=%s", host.nodename);
+	else if (config->hostname)
+		assignment = xasprintf("HOSTNAME=%s", config->hostname);
+	else
+		assignment = xasprintf("HOSTNAME=%.12s", config->id);
+	env_set(env, assignment);
+}
+
 void container_spec_process(const struct container_config *config, struct runtime_process *process)
 {
 	process->terminal = config->terminal;
@@ -149,6 +168,7 @@ void container_spec_process(const struct container_config *config, struct runtim
 	process->args = strv_copy(config->args);
 	process->env = strv_copy(config->env);
 	process->cwd = xstrdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
+	add_hostname(config, &process->env);
 }
 
 static int prepare_log(
