@@ -86,8 +86,9 @@ static void add_system_mounts(
 					   : "rprivate,nosuid,noexec,nodev,relatime,ro");
 	if (!strv_contains(taken, "/dev/shm")) {
 		if (host_ipc)
+			/* with what lies below: a user namespace may not leave it out */
 			runtime_spec_add_mount(spec, "/dev/shm", "bind", "/dev/shm",
-				"bind,nosuid,noexec,nodev");
+				"rbind,nosuid,noexec,nodev");
 		else
 			runtime_spec_add_mount(spec, "/dev/shm", "tmpfs", "shm", shm);
 	}
