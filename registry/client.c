@@ -1003,6 +1003,7 @@ static void handle_status(struct request *request)
 	switch (status) {
 	case 200:
 	case 206:
+		request->auth_attempts = 0; /* a token may expire again before the blob is whole */
 		if (request->body_wanted)
 			return handle_content(request);
 		break;

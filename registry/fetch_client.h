@@ -8,7 +8,8 @@
 
 /*
  * pod's side of the fetcher (`pod-transfer fetch`): starts it, asks, hands out events. One fetcher
- * serves one reference. Limits: a manifest 4 MiB, a config 8 MiB.
+ * serves one reference. Limits: a manifest 4 MiB, a config 8 MiB. POD_STALL_TIMEOUT in the
+ * environment is the time in seconds after which a silent connection is given up (60).
  */
 
 #define FETCH_MANIFEST_MAX (4u << 20) /* bytes */

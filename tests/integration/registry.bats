@@ -252,6 +252,28 @@ auth_of()
 	assert_success
 }
 
+@test "a token that has expired is replaced" {
+	double token-uses=1 cut=100000
+	pull --tls-verify=false "$SERVER/x"
+	assert_success
+	run grep -c ' 401$' "$LOG"
+	assert_output 4
+	run grep -c 'GET /token' "$LOG"
+	assert_output 4
+}
+
+@test "an identity token takes the place of a password" {
+	start_registry token
+	push_busybox public/x:latest
+	mkdir -p "$XDG_RUNTIME_DIR/containers"
+	printf '{"auths":{"%s":{"identitytoken":"canary"}}}' "$REGISTRY" >"$XDG_RUNTIME_DIR/containers/auth.json"
+	pull --tls-verify=false "$REGISTRY/public/x"
+	assert_success
+	run grep 'POST /token' "$REGISTRY_DIR/log"
+	assert_success
+	refute_output --partial canary
+}
+
 @test "credentials come from docker's config.json, a helper, and by path" {
 	start_registry basic
 	push_busybox one/x:latest

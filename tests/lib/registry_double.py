@@ -19,6 +19,7 @@ Faults:
   wrong-range      answers to Range requests are of another range
   basic            user "user" with password "secret" is demanded
   bearer=URL       a token of that service is demanded, any is taken
+  token-uses=N     tokens of this server's own service are demanded, each is good for N requests
   tls=DIRECTORY    HTTPS with server.crt and server.key from there
 """
 
@@ -41,6 +42,7 @@ def main():
     with open(os.path.join(layout, "index.json")) as f:
         top = json.load(f)["manifests"][0]
     cut_already = set()
+    tokens = []  # how often each was used
     busy = [int(faults.get("busy", "0"))]
     lock = threading.Lock()
 
@@ -85,6 +87,9 @@ def main():
 
         def do_GET(self):
             path = self.path.split("?")[0]
+            if path == "/token" and "token-uses" in faults:
+                tokens.append(0)
+                return self.answer(200, b'{"access_token":"t%d"}' % (len(tokens) - 1))
             if not path.startswith("/v2/"):
                 return self.answer(404)
             with lock:
@@ -99,6 +104,12 @@ def main():
             if "bearer" in faults and not given.startswith("Bearer "):
                 return self.answer(401, headers=[("WWW-Authenticate", 'Bearer realm="%s",service="tests"' %
                                                   faults["bearer"])])
+            if "token-uses" in faults:
+                number = int(given[8:]) if given.startswith("Bearer t") else -1
+                if number < 0 or tokens[number] >= int(faults["token-uses"]):
+                    realm = "http://127.0.0.1:%d/token" % server.server_address[1]
+                    return self.answer(401, headers=[("WWW-Authenticate", 'Bearer realm="%s"' % realm)])
+                tokens[number] += 1
             if path == "/v2/":
                 return self.answer(200, b"{}")
             match = re.match(r"^/v2/(.+)/(manifests|blobs)/([^/]+)$", path)
