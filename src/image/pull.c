@@ -102,6 +102,31 @@ static void warn_platform(const struct image_config *config, const struct fetch_
 	platform_clear(&host);
 }
 
+/* The fetcher has seen hostile bytes: that the parts belong together, down from the digest that was
+ * asked for, is checked here. (That each has its own digest registry/fetch_client.c has checked.)
+ */
+static int check_chain(const struct fetch_resolved *resolved, struct error **err)
+{
+	cleanup_manifest struct manifest *index = NULL;
+	const char *at = strchr(resolved->reference, '@');
+	const char *top =
+		resolved->index.digest ? resolved->index.digest : resolved->manifest.digest;
+	bool listed = false;
+
+	if (at && !str_equal(at + 1, top))
+		return error_set(err, ERR_DIGEST, "the registry gave manifest %s", top);
+	if (!resolved->index.digest)
+		return 0;
+	if (manifest_parse(resolved->index.text, resolved->index.size_bytes,
+		    resolved->index.media_type, "manifest index", &index, err) < 0)
+		return -1;
+	for (size_t i = 0; i < index->entry_count; i++)
+		listed |= str_equal(index->entries[i].digest, resolved->manifest.digest);
+	return listed ? 0
+		      : error_set(err, ERR_DIGEST, "manifest %s is not in the index %s",
+				resolved->manifest.digest, resolved->index.digest);
+}
+
 static int pull_resolved(struct store *store, struct fetcher *fetcher,
 	const struct fetch_resolved *resolved, const struct fetch_options *wanted,
 	const struct pull_events *events, struct error **err)
@@ -122,6 +147,8 @@ static int pull_resolved(struct store *store, struct fetcher *fetcher,
 	struct image_config *config = NULL;
 	int status;
 
+	if (check_chain(resolved, err) < 0)
+		return -1;
 	if (manifest_parse(resolved->manifest.text, resolved->manifest.size_bytes,
 		    resolved->manifest.media_type, "manifest", &manifest, err) < 0)
 		return -1;
