@@ -160,7 +160,7 @@ static int set_names(const struct runtime_spec *spec, struct error **err)
 static int set_up(struct init_context *context, int *ret_slave, struct error **err)
 {
 	const struct runtime_spec *spec = context->spec;
-	const struct mount_options read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct mount_options root_options = {0};
 	struct sync_message ready = {.step = SYNC_READY};
 	cleanup_close int master = -1, cwd_fd = -1;
 	cleanup_error struct error *no_cwd = NULL;
@@ -181,8 +181,13 @@ static int set_up(struct init_context *context, int *ret_slave, struct error **e
 		return -1;
 	/* Before the root becomes read-only; what fails here is told when it is entered. */
 	cwd_fd = rootfs_ensure_dir(context->root_fd, spec->process.cwd, 0755, &no_cwd);
-	if (spec->root_readonly && mount_apply(context->root_fd, &read_only) < 0)
-		return error_errno(err, errno, "make the container's root read-only");
+	if (spec->root_readonly)
+		root_options.attr_set |= MOUNT_ATTR_RDONLY;
+	/* With real privileges an image could bring the host's disks as device nodes. */
+	if (context->dev_is_mounted && !spec->privileged)
+		root_options.attr_set |= MOUNT_ATTR_NODEV;
+	if (mount_apply(context->root_fd, &root_options) < 0)
+		return error_errno(err, errno, "set the options of the container's root");
 	if (switch_root(context, err) < 0 || set_root_propagation(spec, err) < 0)
 		return -1;
 	if (sync_send(context->sync_fd, &ready, &master, master >= 0) < 0)

@@ -299,8 +299,10 @@ static int mount_one(
 		error_errno(err, errno, "mount on '%s'", path);
 		goto out;
 	}
-	if (strcmp(path, "/dev") == 0)
+	if (strcmp(path, "/dev") == 0) {
+		context->dev_is_mounted = true;
 		context->dev_is_foreign = opts.bind;
+	}
 	result = 0;
 out:
 	mount_options_clear(&opts);
