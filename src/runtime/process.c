@@ -160,6 +160,15 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
 	return (int)syscall(SYS_capset, &header, data);
 }
 
+static uint64_t held_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{0}};
+
+	(void)syscall(SYS_capget, &header, data); /* cannot fail for ourselves */
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
 /* Drop from the bounding set what BOUNDING lacks; CAP_SETPCAP is held. */
 static int drop_bounding(uint64_t bounding)
 {
@@ -392,6 +401,15 @@ __attribute__((noreturn)) void process_exec(
 	}
 	if (user.uid != 0 && !(plan->flags & PROCESS_CAPS_FOR_USER))
 		effective = permitted = inheritable = ambient = 0;
+
+	if (plan->flags & PROCESS_CAPS_HELD) {
+		uint64_t held = held_capabilities();
+
+		effective &= held;
+		permitted &= held;
+		inheritable &= held;
+		ambient &= held;
+	}
 
 	if (plan->flags & PROCESS_CREATE_CWD)
 		make_cwd(cwd);

@@ -56,6 +56,7 @@ enum process_plan_flags {
 	PROCESS_CAPS_FOR_USER = 8, /* keep effective/permitted/ambient for a non-root user */
 	PROCESS_PDEATHSIG = 16,    /* SIGKILL when the parent dies; set after the last id change */
 	PROCESS_CREATE_CWD = 32,   /* mkdir the working directory when absent (run, not exec) */
+	PROCESS_CAPS_HELD = 64,    /* all that we hold are meant: those we lack are left out */
 };
 
 /* Where a start failed; travels as data (style: fixed-size struct on a close-on-exec pipe). */

@@ -61,6 +61,11 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 				"ranges to '/etc/subuid' and '/etc/subgid'");
 		return error_errno(err, why, "become the process's user");
 	case PROCESS_STEP_CAPABILITIES:
+		if (why == EPERM)
+			return error_set(err, ERR_UNSUPPORTED,
+				"set the capabilities: pod itself lacks one that was asked for; "
+				"leave it "
+				"out of --cap-add, or start pod from a process that has it");
 		return error_errno(err, why, "set the capabilities%s%s", *text ? ": " : "", text);
 	case PROCESS_STEP_CWD:
 		if (why == EXDEV)

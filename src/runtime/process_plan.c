@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runtime/capability.h"
 #include "runtime/process_plan.h"
 #include "util/mem.h"
 #include "util/strbuf.h"
@@ -85,6 +86,9 @@ int process_plan_build(const struct runtime_process *process, const struct secco
 		plan.flags |= PROCESS_TERMINAL;
 	if (process->capabilities_for_user)
 		plan.flags |= PROCESS_CAPS_FOR_USER;
+	/* --privileged: whoever started us may lack some itself. */
+	if (process->capabilities[CAPABILITY_BOUNDING] == UINT64_MAX >> (63 - capability_last()))
+		plan.flags |= PROCESS_CAPS_HELD;
 	memcpy(plan.capabilities, process->capabilities, sizeof(plan.capabilities));
 
 	strbuf_reserve(&out, 4096 + (seccomp ? seccomp->count * sizeof(*seccomp->filter) : 0));
