@@ -427,16 +427,17 @@ gone()
 }
 
 @test "json-file: docker's records" {
-	run_detached c --log-driver json-file -- sh -c 'printf "a\"b\001\n"; echo err >&2'
+	run_detached c --log-driver json-file -- sh -c 'printf "a\"b\001\n\303"; echo err >&2'
 	pod wait c
 	run python3 -c 'import json, sys
 for line in open(sys.argv[1]):
     r = json.loads(line)
-    print(sorted(r), r["stream"], repr(r["log"]))' "$STORE"/containers/*/log
+    print(sorted(r), r["stream"], ascii(r["log"]))' "$STORE"/containers/*/log
 	assert_output --partial "['log', 'stream', 'time'] stdout 'a\"b\\x01\\n'"
+	assert_output --partial "stdout '\ufffd'"
 	assert_output --partial "stderr 'err\\n'"
 	run --separate-stderr pod logs c
-	assert_output "$(printf 'a"b\001')"
+	assert_output "$(printf 'a"b\001\n\357\277\275')"
 }
 
 @test "log driver none" {

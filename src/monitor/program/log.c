@@ -135,3 +135,14 @@ void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_
 		len -= used;
 	}
 }
+
+void monitor_log_end(struct monitor *m, int stream)
+{
+	static const uint8_t broken[] = {0xff};
+
+	/* The begin of a character whose rest never came: U+FFFD, as any byte that is no UTF-8. */
+	if (!m->log.carry[stream].count)
+		return;
+	m->log.carry[stream].count = 0;
+	monitor_log_write(m, stream, broken, sizeof(broken));
+}

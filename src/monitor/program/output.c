@@ -54,6 +54,7 @@ static bool output_read(struct monitor *m, int stream)
 		return false;
 	if (n <= 0) {
 		/* End of file; EIO: nobody in the container has the terminal open any more. */
+		monitor_log_end(m, stream);
 		source_close(m, &m->output_fd[stream]);
 		return false;
 	}
@@ -105,6 +106,7 @@ void output_finish(struct monitor *m)
 
 		while (left-- && m->output_fd[i] >= 0 && output_read(m, i))
 			;
+		monitor_log_end(m, i);
 		source_close(m, &m->output_fd[i]);
 	}
 }

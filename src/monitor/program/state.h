@@ -156,6 +156,8 @@ void source_close(struct monitor *m, int *fd);
 void monitor_log_open(struct monitor *m);
 /** monitor_log_write() - append; a failure turns the log off and tells the clients, once. */
 void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_t len);
+/** monitor_log_end() - nothing more comes from STREAM. */
+void monitor_log_end(struct monitor *m, int stream);
 /** monitor_log_reopen() - after somebody moved the file away. Returns 0 or -1 with errno. */
 int monitor_log_reopen(struct monitor *m);
 
