@@ -142,11 +142,11 @@ stopped()
 	assert_output 0
 	run pod logs prey
 	refute_output --partial "got "
-	# It did look: most of the thousand were seen.
+	# It did look; how many it meets depends on who else wants the processors.
 	local seen
 
 	seen=$(sed -n 's/^seen //p' <<<"$output")
-	[ "$seen" -ge 300 ] || fail "it saw only $seen processes"
+	[ "$seen" -ge 100 ] || fail "it saw only $seen processes"
 }
 
 # --- after a reboot -----------------------------------------------------------------------------------
