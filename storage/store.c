@@ -378,6 +378,22 @@ void store_forget_sockets(struct store *store, const char *id)
 	}
 }
 
+int store_discard(struct store *store, const char *name, struct error **err)
+{
+	char *const names[] = {(char *)name, NULL};
+	cleanup_error struct error *one = NULL;
+	cleanup_close int userns_fd = -1;
+
+	if (remove_tree(store->tmp_fd, name, &one) == 0)
+		return 0;
+	if (!store->rootless || (one->errnum != EACCES && one->errnum != EPERM))
+		return error_move(err, &one);
+	userns_fd = userns_get(store->runtime_fd, err);
+	if (userns_fd < 0)
+		return -1;
+	return store_remove_trees(store, store->tmp_fd, names, userns_fd, err);
+}
+
 int store_sweep(struct store *store, int userns_fd, struct error **err)
 {
 	cleanup_dir DIR *dir = NULL;

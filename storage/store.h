@@ -55,6 +55,10 @@ int store_sync(const struct store *store, struct error **err);
 int store_remove_trees(
 	struct store *store, int dir_fd, char *const *names, int userns_fd, struct error **err);
 
+/** store_discard() - delete tmp/NAME and all in it, inside the user namespace where other ids' files need
+ * that. What stays after a failure is swept later. */
+int store_discard(struct store *store, const char *name, struct error **err);
+
 /**
  * store_sweep() - remove garbage: unlocked tmp/ entries (trees with foreign ids inside USERNS_FD),
  * what killed writers left in images/. Interrupted downloads (tmp/<x>.part) are kept for a week.

@@ -205,24 +205,11 @@ int volume_list(struct store *store, struct volume **ret, size_t *ret_count, str
 	return 0;
 }
 
-struct remove_data {
-	int tmp_fd;
-	const char *name;
-};
-
-static int remove_in_userns(void *data, struct error **err)
-{
-	struct remove_data *remove = data;
-
-	return remove_tree(remove->tmp_fd, remove->name, err);
-}
-
 int volume_remove(struct store *store, const char *name, struct error **err)
 {
 	cleanup_error struct error *one = NULL;
-	cleanup_close int userns_fd = -1, dir_fd = -1, lock_fd = -1;
+	cleanup_close int dir_fd = -1, lock_fd = -1;
 	char tmp[40] = "volume-";
-	struct remove_data remove = {store->tmp_fd, tmp};
 
 	if (volume_name_check(name, err) < 0)
 		return -1;
@@ -238,12 +225,5 @@ int volume_remove(struct store *store, const char *name, struct error **err)
 				"no volume with name \"%s\" found: no such volume", name);
 		return error_errno(err, errno, "remove volume '%s'", name);
 	}
-	if (remove_tree(store->tmp_fd, tmp, &one) == 0)
-		return 0;
-	if (!store->rootless || (one->errnum != EACCES && one->errnum != EPERM))
-		return error_move(err, &one);
-	userns_fd = userns_get(store->runtime_fd, err);
-	if (userns_fd < 0)
-		return -1;
-	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
+	return store_discard(store, tmp, err);
 }

@@ -277,35 +277,6 @@ int container_lock(struct container *container, bool wait, struct error **err)
 	return steal_fd(&lock_fd);
 }
 
-struct remove_data {
-	struct store *store;
-	const char *name;
-};
-
-static int remove_in_userns(void *data, struct error **err)
-{
-	struct remove_data *remove = data;
-
-	return remove_tree(remove->store->tmp_fd, remove->name, err);
-}
-
-/* Deletes tmp/NAME. What the container's users made belongs to subordinate ids. */
-static int delete_tree(struct store *store, const char *name, struct error **err)
-{
-	cleanup_error struct error *one = NULL;
-	cleanup_close int userns_fd = -1;
-	struct remove_data remove = {store, name};
-
-	if (remove_tree(store->tmp_fd, name, &one) == 0)
-		return 0;
-	if (!store->rootless || (one->errnum != EACCES && one->errnum != EPERM))
-		return error_move(err, &one);
-	userns_fd = userns_get(store->runtime_fd, err);
-	if (userns_fd < 0)
-		return -1;
-	return userns_run(userns_fd, false, remove_in_userns, &remove, err);
-}
-
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err)
 {
@@ -348,7 +319,7 @@ int container_remove(struct store *store, struct container *container,
 	names_release(store, config->name, config->id);
 	/* A start may have been killed after its sockets and before its record. */
 	store_forget_sockets(store, config->id);
-	if (delete_tree(store, trash, err) < 0)
+	if (store_discard(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
 	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
 		config->anonymous_volumes[i];
