@@ -29,93 +29,104 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 #define SHARED_A                                                                                   \
 	OPTION_STRV("add-host", 0, T, add_hosts, "HOST:IP",                                        \
 		"Add a line to /etc/hosts; 'host-gateway' stands for the host's address"),         \
-	OPTION_STRV("annotation", 0, T, annotations, "KEY=VALUE", "Add an annotation"),            \
-	OPTION_STRING("arch", 0, T, pull_flags.architecture, "ARCH",                               \
-		"Pull the image for this architecture"),                                           \
-	OPTION_STRING("authfile", 0, T, pull_flags.authfile, "PATH", "Credentials for a pull",     \
-		.complete = COMPLETE_FILE),                                                        \
-	OPTION_LIST("cap-add", 0, T, cap_add, "CAPABILITY", "Add a capability"),                   \
-	OPTION_LIST("cap-drop", 0, T, cap_drop, "CAPABILITY", "Drop a capability"),                \
-	OPTION_STRING("cidfile", 0, T, cid_file, "FILE", "Write the container's id to FILE",       \
-		.complete = COMPLETE_FILE)
+		OPTION_STRV("annotation", 0, T, annotations, "KEY=VALUE", "Add an annotation"),    \
+		OPTION_STRING("arch", 0, T, pull_flags.architecture, "ARCH",                       \
+			"Pull the image for this architecture"),                                   \
+		OPTION_STRING("authfile", 0, T, pull_flags.authfile, "PATH",                       \
+			"Credentials for a pull", .complete = COMPLETE_FILE),                      \
+		OPTION_LIST("cap-add", 0, T, cap_add, "CAPABILITY", "Add a capability"),           \
+		OPTION_LIST("cap-drop", 0, T, cap_drop, "CAPABILITY", "Drop a capability"),        \
+		OPTION_STRING("cidfile", 0, T, cid_file, "FILE",                                   \
+			"Write the container's id to FILE", .complete = COMPLETE_FILE)
 #define SHARED_B                                                                                   \
 	OPTION_STRV("device", 0, T, devices, "HOST[:CONTAINER][:PERMISSIONS]",                     \
 		"Give the container a device of the host"),                                        \
-	OPTION_STRV("dns", 0, T, dns_servers, "ADDRESS", "Use this name server"),                  \
-	OPTION_STRV("dns-option", 0, T, dns_options, "OPTION", "Set a resolver option"),           \
-	OPTION_STRV("dns-search", 0, T, dns_searches, "DOMAIN", "Set a search domain"),            \
-	OPTION_STRING("entrypoint", 0, T, entrypoint, "COMMAND",                                   \
-		"Run COMMAND (a string, or a JSON array) instead of the image's entrypoint",       \
-		.given_offset = OPTION_GIVEN(T, entrypoint_given)),                                \
-	OPTION_STRV("env", 'e', T, env, "NAME[=VALUE]", "Set an environment variable"),            \
-	OPTION_STRV("env-file", 0, T, env_files, "FILE", "Read environment variables from FILE",   \
-		.complete = COMPLETE_FILE),                                                        \
-	OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),              \
-	OPTION_STRING("hostname", 'h', T, hostname, "NAME", "Set the container's host name"),      \
-	OPTION_BOOL("init", 0, T, init, "Run an init that forwards signals and reaps processes"),  \
-	OPTION_BOOL("interactive", 'i', T, interactive, "Keep standard input open"),               \
-	OPTION_STRING("ipc", 0, T, ipc, "MODE", "IPC namespace", .words = namespace_modes),        \
-	OPTION_STRV("label", 'l', T, labels, "KEY=VALUE", "Set a label"),                          \
-	OPTION_STRV("label-file", 0, T, label_files, "FILE", "Read labels from FILE",              \
-		.complete = COMPLETE_FILE),                                                        \
-	OPTION_STRING("log-driver", 0, T, log_driver, "DRIVER", "Where output is kept",            \
-		.default_text = "k8s-file", .words = log_drivers),                                 \
-	OPTION_STRV("log-opt", 0, T, log_options, "KEY=VALUE",                                     \
-		"Option of the log driver: max-size, max-file"),                                   \
-	OPTION_STRV("mount", 0, T, mounts, "SPEC",                                                 \
-		"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),           \
-	OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                        \
-	OPTION_STRING("network", 0, T, network, "MODE", "Network of the container",                \
-		.default_text = "slirp4netns"),                            \
-	OPTION_STRING("net", 0, T, network, "MODE", "Network of the container", .hidden = true),                                                           \
-	OPTION_STRING("pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),        \
-	OPTION_STRING("pidfile", 0, T, pid_file, "FILE", "Write the init process's id to FILE",    \
-		.complete = COMPLETE_FILE),                                                        \
-	OPTION_STRING("os", 0, T, pull_flags.os, "OS", "Pull the image for this OS"),              \
-	OPTION_STRING("platform", 0, T, pull_flags.platform, "OS/ARCH[/VARIANT]",                  \
-		"Pull the image for this platform"),                                               \
-	OPTION_BOOL("privileged", 0, T, privileged, "Give the container all the rights you have"), \
-	OPTION_STRV("publish", 'p', T, ports, "[[IP:][PORT]:]PORT[/PROTOCOL]",                     \
-		"Publish a port of the container on the host"),                                    \
-	OPTION_BOOL("publish-all", 'P', T, publish_all,                                            \
-		"Publish the image's exposed ports on random ports"),                              \
-	OPTION_STRING("pull", 0, T, pull, "POLICY", "When to pull the image",                      \
-		.default_text = "missing", .words = pull_policies),                                \
-	OPTION_BOOL("quiet", 'q', T, quiet, "Show no progress while pulling"),                     \
-	OPTION_BOOL("read-only", 0, T, read_only, "Make the root file system read-only"),          \
-	OPTION_BOOL("replace", 0, T, replace, "Remove a container of the same name first"),        \
-	OPTION_BOOL("rm", 0, T, remove, "Remove the container when it ends"),                      \
-	OPTION_BOOL("rootfs", 0, T, rootfs, "The operand is a directory, not an image"),           \
-	OPTION_STRV("security-opt", 0, T, security_opts, "OPTION",                                 \
-		"no-new-privileges, seccomp=unconfined|FILE, mask=, unmask= ..."),                 \
-	OPTION_SIZE("shm-size", 0, T, shm_size_bytes, "SIZE", "Size of /dev/shm",                  \
-		.default_text = "65536k")
+		OPTION_STRV("dns", 0, T, dns_servers, "ADDRESS", "Use this name server"),          \
+		OPTION_STRV("dns-option", 0, T, dns_options, "OPTION", "Set a resolver option"),   \
+		OPTION_STRV("dns-search", 0, T, dns_searches, "DOMAIN", "Set a search domain"),    \
+		OPTION_STRING("entrypoint", 0, T, entrypoint, "COMMAND",                           \
+			"Run COMMAND (a string, or a JSON array) instead of the image's "          \
+			"entrypoint",                                                              \
+			.given_offset = OPTION_GIVEN(T, entrypoint_given)),                        \
+		OPTION_STRV("env", 'e', T, env, "NAME[=VALUE]", "Set an environment variable"),    \
+		OPTION_STRV("env-file", 0, T, env_files, "FILE",                                   \
+			"Read environment variables from FILE", .complete = COMPLETE_FILE),        \
+		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
+		OPTION_STRING(                                                                     \
+			"hostname", 'h', T, hostname, "NAME", "Set the container's host name"),    \
+		OPTION_BOOL("init", 0, T, init,                                                    \
+			"Run an init that forwards signals and reaps processes"),                  \
+		OPTION_BOOL("interactive", 'i', T, interactive, "Keep standard input open"),       \
+		OPTION_STRING(                                                                     \
+			"ipc", 0, T, ipc, "MODE", "IPC namespace", .words = namespace_modes),      \
+		OPTION_STRV("label", 'l', T, labels, "KEY=VALUE", "Set a label"),                  \
+		OPTION_STRV("label-file", 0, T, label_files, "FILE", "Read labels from FILE",      \
+			.complete = COMPLETE_FILE),                                                \
+		OPTION_STRING("log-driver", 0, T, log_driver, "DRIVER", "Where output is kept",    \
+			.default_text = "k8s-file", .words = log_drivers),                         \
+		OPTION_STRV("log-opt", 0, T, log_options, "KEY=VALUE",                             \
+			"Option of the log driver: max-size, max-file"),                           \
+		OPTION_STRV("mount", 0, T, mounts, "SPEC",                                         \
+			"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),   \
+		OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                \
+		OPTION_STRING("network", 0, T, network, "MODE", "Network of the container",        \
+			.default_text = "slirp4netns"),                                            \
+		OPTION_STRING(                                                                     \
+			"net", 0, T, network, "MODE", "Network of the container", .hidden = true), \
+		OPTION_STRING(                                                                     \
+			"pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),      \
+		OPTION_STRING("pidfile", 0, T, pid_file, "FILE",                                   \
+			"Write the init process's id to FILE", .complete = COMPLETE_FILE),         \
+		OPTION_STRING("os", 0, T, pull_flags.os, "OS", "Pull the image for this OS"),      \
+		OPTION_STRING("platform", 0, T, pull_flags.platform, "OS/ARCH[/VARIANT]",          \
+			"Pull the image for this platform"),                                       \
+		OPTION_BOOL("privileged", 0, T, privileged,                                        \
+			"Give the container all the rights you have"),                             \
+		OPTION_STRV("publish", 'p', T, ports, "[[IP:][PORT]:]PORT[/PROTOCOL]",             \
+			"Publish a port of the container on the host"),                            \
+		OPTION_BOOL("publish-all", 'P', T, publish_all,                                    \
+			"Publish the image's exposed ports on random ports"),                      \
+		OPTION_STRING("pull", 0, T, pull, "POLICY", "When to pull the image",              \
+			.default_text = "missing", .words = pull_policies),                        \
+		OPTION_BOOL("quiet", 'q', T, quiet, "Show no progress while pulling"),             \
+		OPTION_BOOL("read-only", 0, T, read_only, "Make the root file system read-only"),  \
+		OPTION_BOOL(                                                                       \
+			"replace", 0, T, replace, "Remove a container of the same name first"),    \
+		OPTION_BOOL("rm", 0, T, remove, "Remove the container when it ends"),              \
+		OPTION_BOOL("rootfs", 0, T, rootfs, "The operand is a directory, not an image"),   \
+		OPTION_STRV("security-opt", 0, T, security_opts, "OPTION",                         \
+			"no-new-privileges, seccomp=unconfined|FILE, mask=, unmask= ..."),         \
+		OPTION_SIZE("shm-size", 0, T, shm_size_bytes, "SIZE", "Size of /dev/shm",          \
+			.default_text = "65536k")
 #define SHARED_C                                                                                   \
-	OPTION_STRING("stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"), \
-	OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                             \
-		"Seconds from the stop signal to SIGKILL", .default_text = "10"),                  \
-	OPTION_BOOL("tls-verify", 0, T, pull_flags.tls_verify,                                     \
-		"Require HTTPS with a valid certificate", .default_text = "true",                  \
-		.given_offset = OPTION_GIVEN(T, pull_flags.tls_verify_given)),                     \
-	OPTION_STRV("tmpfs", 0, T, tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),                      \
-	OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),                     \
-	OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),          \
-	OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),                   \
-	OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),                     \
-	OPTION_STRING("uts", 0, T, uts, "MODE", "UTS namespace", .words = namespace_modes),        \
-	OPTION_STRING("variant", 0, T, pull_flags.variant, "VARIANT",                              \
-		"Pull the image for this variant of the architecture"),                            \
-	OPTION_STRV("volume", 'v', T, volumes, "[SOURCE:]PATH[:OPTIONS]",                          \
-		"Mount a directory of the host or a volume"),                                      \
-	OPTION_STRING("workdir", 'w', T, workdir, "PATH", "Working directory in the container"),   \
-	OPTION_END
+	OPTION_STRING(                                                                             \
+		"stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"),    \
+		OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                     \
+			"Seconds from the stop signal to SIGKILL", .default_text = "10"),          \
+		OPTION_BOOL("tls-verify", 0, T, pull_flags.tls_verify,                             \
+			"Require HTTPS with a valid certificate", .default_text = "true",          \
+			.given_offset = OPTION_GIVEN(T, pull_flags.tls_verify_given)),             \
+		OPTION_STRV("tmpfs", 0, T, tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),              \
+		OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),             \
+		OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),  \
+		OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),           \
+		OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),             \
+		OPTION_STRING(                                                                     \
+			"uts", 0, T, uts, "MODE", "UTS namespace", .words = namespace_modes),      \
+		OPTION_STRING("variant", 0, T, pull_flags.variant, "VARIANT",                      \
+			"Pull the image for this variant of the architecture"),                    \
+		OPTION_STRV("volume", 'v', T, volumes, "[SOURCE:]PATH[:OPTIONS]",                  \
+			"Mount a directory of the host or a volume"),                              \
+		OPTION_STRING(                                                                     \
+			"workdir", 'w', T, workdir, "PATH", "Working directory in the container"), \
+		OPTION_END
 
 const struct option_spec container_options_create[] = {SHARED_A, SHARED_B, SHARED_C};
 
 const struct option_spec container_options_run[] = {SHARED_A,
 	OPTION_BOOL("detach", 'd', T, detach, "Run in the background and print the id"),
-	OPTION_STRING("detach-keys", 0, T, detach_keys, "KEYS", "Keys that detach from the container",
-		.default_text = "ctrl-p,ctrl-q"),
+	OPTION_STRING("detach-keys", 0, T, detach_keys, "KEYS",
+		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
 	SHARED_B,
 	OPTION_BOOL("sig-proxy", 0, T, sig_proxy, "Pass signals on to the container",
 		.default_text = "true"),
@@ -136,8 +147,8 @@ void container_options_clear(struct container_options *opts)
 }
 
 /* "host", "private", "" or "container:NAME" with the name looked up. */
-static int namespace_mode(struct store *store, const char *option, const char *text, char **ret,
-	struct error **err)
+static int namespace_mode(
+	struct store *store, const char *option, const char *text, char **ret, struct error **err)
 {
 	const char *name;
 	char id[65];
@@ -152,8 +163,8 @@ static int namespace_mode(struct store *store, const char *option, const char *t
 		*ret = xasprintf("container:%s", id);
 	} else {
 		return error_set(err, ERR_USAGE,
-			"unsupported value '%s' for --%s: use host, private or container:NAME", text,
-			option);
+			"unsupported value '%s' for --%s: use host, private or container:NAME",
+			text, option);
 	}
 	return 0;
 }
@@ -230,7 +241,8 @@ static int fill_config(struct store *store, const struct container_options *opts
 	for (size_t i = 0; opts->labels && opts->labels[i]; i++)
 		if (parse_label(&config->labels, opts->labels[i], err) < 0)
 			return -1;
-	if (opts->entrypoint_given && entrypoint_parse(opts->entrypoint, &config->entrypoint, err) < 0)
+	if (opts->entrypoint_given &&
+		entrypoint_parse(opts->entrypoint, &config->entrypoint, err) < 0)
 		return -1;
 	if (opts->userns && *opts->userns && !str_equal(opts->userns, "host"))
 		return error_set(err, ERR_UNSUPPORTED,
@@ -283,8 +295,9 @@ static int write_id_file(const char *path, const char *id, struct error **err)
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0 && errno == EEXIST)
-		return error_set(err, ERR_CONFLICT, "container id file exists. Ensure another container is "
-						    "not using it or delete '%s'",
+		return error_set(err, ERR_CONFLICT,
+			"container id file exists. Ensure another container is "
+			"not using it or delete '%s'",
 			path);
 	if (fd < 0 || write_all(fd, id, strlen(id)) < 0)
 		return error_errno(err, errno, "write '%s'", path);
@@ -324,10 +337,12 @@ int container_options_make(struct command_context *ctx, struct store *store,
 	cleanup_strv char **notes = NULL;
 
 	if (opts->replace && !opts->name)
-		return error_set(err, ERR_USAGE, "cannot replace container without --name being set");
+		return error_set(
+			err, ERR_USAGE, "cannot replace container without --name being set");
 	if (opts->cid_file && access(opts->cid_file, F_OK) == 0)
-		return error_set(err, ERR_CONFLICT, "container id file exists. Ensure another container is "
-						    "not using it or delete '%s'",
+		return error_set(err, ERR_CONFLICT,
+			"container id file exists. Ensure another container is "
+			"not using it or delete '%s'",
 			opts->cid_file);
 	if (fill_config(store, opts, config, err) < 0)
 		return -1;
@@ -341,7 +356,8 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		image_lock_fd = image_lock(store, err);
 		if (image_lock_fd < 0 || get_image(store, opts, argv[0], &image, err) < 0)
 			return -1;
-		if (ctx->storage_driver && storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
+		if (ctx->storage_driver &&
+			storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
 			return -1;
 		if (storage_driver_choose(store, wanted, &driver, &notes, err) < 0)
 			return -1;

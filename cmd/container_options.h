@@ -8,10 +8,11 @@
 /* The options that run and create share, and what they make of them. */
 
 struct container_options {
-	bool interactive, terminal, remove, read_only, privileged, init, publish_all, replace, quiet;
+	bool interactive, terminal, remove, read_only, privileged, init, publish_all, replace,
+		quiet;
 	bool rootfs;
-	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns,
-		*pid, *ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal;
+	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
+		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal;
 	struct pull_flags pull_flags;
 	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,

@@ -20,8 +20,8 @@ static const struct option_spec restart_options[] = {
 	OPTION_END,
 };
 
-static int restart_one(struct store *store, struct container *container, uint32_t time_s,
-	struct error **err)
+static int restart_one(
+	struct store *store, struct container *container, uint32_t time_s, struct error **err)
 {
 	const struct container_start_options start = {.lock_fd = -1};
 	int client_fd;

@@ -38,7 +38,8 @@ static void remove_failed(struct store *store, struct container *container)
 	cleanup_error struct error *ignored = NULL;
 
 	if (container->config->remove)
-		(void)container_remove(store, container, &opts, &ignored); /* the first error counts */
+		(void)container_remove(
+			store, container, &opts, &ignored); /* the first error counts */
 }
 
 static int attach(

@@ -35,8 +35,8 @@ static void add_named(struct store *store, const struct command *command,
 }
 
 int container_select(struct store *store, const struct command *command,
-	const struct container_selection *opts, int argc, char **argv, struct container_targets *ret,
-	int *status, struct error **err)
+	const struct container_selection *opts, int argc, char **argv,
+	struct container_targets *ret, int *status, struct error **err)
 {
 	if (argc > 0 && (opts->all || opts->latest))
 		return error_set(err, ERR_USAGE,

@@ -25,5 +25,5 @@ void container_targets_clear(struct container_targets *targets);
  * @err: ERR_USAGE when nothing or too much was named
  */
 int container_select(struct store *store, const struct command *command,
-	const struct container_selection *opts, int argc, char **argv, struct container_targets *ret,
-	int *status, struct error **err);
+	const struct container_selection *opts, int argc, char **argv,
+	struct container_targets *ret, int *status, struct error **err);

@@ -16,7 +16,8 @@ struct start_options {
 
 static const struct option_spec start_options[] = {
 	OPTION_BOOL("all", 0, struct start_options, all, "Start all containers that do not run"),
-	OPTION_BOOL("attach", 'a', struct start_options, attach, "Attach standard output and error"),
+	OPTION_BOOL(
+		"attach", 'a', struct start_options, attach, "Attach standard output and error"),
 	OPTION_STRING("detach-keys", 0, struct start_options, detach_keys, "KEYS",
 		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
 	OPTION_BOOL("interactive", 'i', struct start_options, interactive, "Attach standard input"),
@@ -64,7 +65,8 @@ static int start_detached(struct store *store, struct container *container, stru
 
 	if (container->status.state == CONTAINER_UNSUPERVISED)
 		return error_set(err, ERR_CONFLICT,
-			"container '%s' still runs, unsupervised: its monitor was killed; end it with stop "
+			"container '%s' still runs, unsupervised: its monitor was killed; end it "
+			"with stop "
 			"or rm -f first",
 			container->config->name);
 	/* Starting what runs is no error, as with docker and podman. */
@@ -90,13 +92,14 @@ static int start_run(struct command_context *ctx, int argc, char **argv, struct 
 		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
 		return -1;
 	selection = (struct container_selection){.all = opts.all, .latest = opts.latest};
-	if (container_select(store, &command_start, &selection, argc - first, argv + first, &targets,
-		    &status, err) < 0)
+	if (container_select(store, &command_start, &selection, argc - first, argv + first,
+		    &targets, &status, err) < 0)
 		return -1;
 	if (opts.attach || opts.interactive) {
 		if (targets.count + (status != 0) > 1)
-			return error_set(err, ERR_USAGE, "you cannot start and attach multiple containers "
-							 "at once");
+			return error_set(err, ERR_USAGE,
+				"you cannot start and attach multiple containers "
+				"at once");
 		return targets.count ? start_attached(store, targets.items[0], &opts, err) : status;
 	}
 	for (size_t i = 0; i < targets.count; i++) {

@@ -26,8 +26,8 @@ static int wait_run(struct command_context *ctx, int argc, char **argv, struct e
 	if (options_parse(&command_wait, argc, argv, &opts, &first, err) < 0 ||
 		command_store(ctx, &store, err) < 0)
 		return -1;
-	selection = (struct container_selection){
-		.latest = opts.latest, .ignore_missing = opts.ignore};
+	selection =
+		(struct container_selection){.latest = opts.latest, .ignore_missing = opts.ignore};
 	if (container_select(store, &command_wait, &selection, argc - first, argv + first, &targets,
 		    &status, err) < 0)
 		return -1;

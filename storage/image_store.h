@@ -14,8 +14,9 @@
  * the config blob's digest. Untagged images keep a ref file named "@<image id>".
  */
 
-#define IMAGE_MANIFEST_MAX (4u << 20) /* bytes; distribution-spec's recommended least upper bound  \
-				       */
+#define IMAGE_MANIFEST_MAX                                                                         \
+	(4u << 20) /* bytes; distribution-spec's recommended least upper bound                     \
+		    */
 #define IMAGE_CONFIG_MAX (8u << 20)
 #define IMAGE_LAYERS_MAX 127
 

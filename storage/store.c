@@ -374,7 +374,8 @@ void store_forget_sockets(struct store *store, const char *id)
 			      str_starts_with(id, owner + 1);
 
 		if (control || userns)
-			(void)unlinkat(store->runtime_fd, name, 0); /* only a name that nobody answers */
+			(void)unlinkat(
+				store->runtime_fd, name, 0); /* only a name that nobody answers */
 	}
 }
 

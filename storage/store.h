@@ -55,8 +55,8 @@ int store_sync(const struct store *store, struct error **err);
 int store_remove_trees(
 	struct store *store, int dir_fd, char *const *names, int userns_fd, struct error **err);
 
-/** store_discard() - delete tmp/NAME and all in it, inside the user namespace where other ids' files need
- * that. What stays after a failure is swept later. */
+/** store_discard() - delete tmp/NAME and all in it, inside the user namespace where other ids'
+ * files need that. What stays after a failure is swept later. */
 int store_discard(struct store *store, const char *name, struct error **err);
 
 /**
@@ -68,7 +68,7 @@ int store_discard(struct store *store, const char *name, struct error **err);
 int store_sweep(struct store *store, int userns_fd, struct error **err);
 
 /**
- * store_forget_sockets() - unlink what a killed monitor of container ID left in the runtime directory
- * The container's lock is held, or its directory is garbage: no monitor of it lives.
+ * store_forget_sockets() - unlink what a killed monitor of container ID left in the runtime
+ * directory The container's lock is held, or its directory is garbage: no monitor of it lives.
  */
 void store_forget_sockets(struct store *store, const char *id);

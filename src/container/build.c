@@ -18,11 +18,12 @@
 #include "util/signals.h"
 #include "util/str.h"
 
-static const char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static const char default_path[] =
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* Lowest to highest: defaults, the image's, --env-file, -e. */
-static int build_env(struct container_request *request, const struct image_config *image,
-	struct error **err)
+static int build_env(
+	struct container_request *request, const struct image_config *image, struct error **err)
 {
 	struct container_config *config = request->config;
 	cleanup_strv char **env = NULL;
@@ -134,7 +135,8 @@ static int resolve_mount(
 
 		if (!real && errno == ENOENT)
 			return error_set(err, ERR_NOT_FOUND,
-				"statfs %s: no such file or directory: the source of a bind mount must "
+				"statfs %s: no such file or directory: the source of a bind mount "
+				"must "
 				"exist",
 				mount->source);
 		if (!real)
@@ -146,8 +148,8 @@ static int resolve_mount(
 	return 0;
 }
 
-static int build_mounts(struct container_request *request, const struct image_config *image,
-	struct error **err)
+static int build_mounts(
+	struct container_request *request, const struct image_config *image, struct error **err)
 {
 	__attribute__((cleanup(mount_set_clear))) struct mount_set set = {0};
 
@@ -160,7 +162,8 @@ static int build_mounts(struct container_request *request, const struct image_co
 		struct container_mount mount = {.kind = CONTAINER_MOUNT_VOLUME};
 
 		if (image->volumes[i][0] != '/' || path_has_dotdot(image->volumes[i]))
-			return error_set(err, ERR_INVALID, "the image's volume '%s' is not an absolute path",
+			return error_set(err, ERR_INVALID,
+				"the image's volume '%s' is not an absolute path",
 				image->volumes[i]);
 		mount.destination = path_clean(image->volumes[i]);
 		if (strcmp(mount.destination, "/") == 0 || mount_set_has(&set, mount.destination)) {
@@ -248,14 +251,15 @@ static int check_words(const struct container_config *config, struct error **err
 		if (parse_log_option(config->log_driver, config->log_options[i], err) < 0)
 			return -1;
 	if (config->working_dir && config->working_dir[0] && config->working_dir[0] != '/')
-		return error_set(err, ERR_INVALID, "the working directory '%s' is invalid, it needs to be "
-						   "an absolute path",
+		return error_set(err, ERR_INVALID,
+			"the working directory '%s' is invalid, it needs to be "
+			"an absolute path",
 			config->working_dir);
 	return 0;
 }
 
-int container_config_build(struct container_request *request, const struct image *image,
-	struct error **err)
+int container_config_build(
+	struct container_request *request, const struct image *image, struct error **err)
 {
 	const struct image_config *from = image ? image->config : NULL;
 	struct container_config *config = request->config;
@@ -271,8 +275,8 @@ int container_config_build(struct container_request *request, const struct image
 	if (!config->user)
 		config->user = xstrdup(from && from->user ? from->user : "");
 	if (!config->working_dir)
-		config->working_dir =
-			xstrdup(from && from->working_dir && *from->working_dir ? from->working_dir : "/");
+		config->working_dir = xstrdup(
+			from && from->working_dir && *from->working_dir ? from->working_dir : "/");
 	if (!config->stop_signal) {
 		int number = SIGTERM;
 

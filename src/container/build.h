@@ -9,8 +9,8 @@
 struct container_request {
 	/* What the record will hold; options that the user gave are filled in. Taken. */
 	struct container_config *config;
-	char *const *command;	  /* operands behind the image; NULL or empty: the image's */
-	bool entrypoint_given;	  /* config->entrypoint overrides the image's, also with nothing */
+	char *const *command;  /* operands behind the image; NULL or empty: the image's */
+	bool entrypoint_given; /* config->entrypoint overrides the image's, also with nothing */
 	char *const *env, *const *env_files; /* -e, --env-file, as given */
 	char *const *volumes, *const *mounts, *const *tmpfs;
 	bool publish_all; /* -P */
@@ -18,9 +18,9 @@ struct container_request {
 
 /**
  * container_config_build() - complete REQUEST's config from IMAGE (NULL with --rootfs)
- * Options are checked here once, so that nothing is made when one is wrong. Volumes that have no name
- * get one and are noted in anonymous_volumes; nothing is created on disk.
+ * Options are checked here once, so that nothing is made when one is wrong. Volumes that have no
+ * name get one and are noted in anonymous_volumes; nothing is created on disk.
  * @err: ERR_INVALID, ERR_USAGE, ERR_UNSUPPORTED: naming option and value
  */
-int container_config_build(struct container_request *request, const struct image *image,
-	struct error **err);
+int container_config_build(
+	struct container_request *request, const struct image *image, struct error **err);

@@ -46,8 +46,8 @@ int container_name_check(const char *name, struct error **err)
 
 	for (size_t i = 0; i < len && valid; i++) {
 		char c = name[i];
-		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9');
+		bool alnum =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		valid = alnum || (i > 0 && (c == '_' || c == '.' || c == '-'));
 	}
@@ -97,8 +97,8 @@ int container_load(struct store *store, const char *id, struct container **ret, 
 		container_status_read(container->dir_fd, &container->status, err) < 0)
 		return error_wrap(err, "container '%.12s'", id);
 	if (strcmp(container->config->id, id) != 0)
-		return error_set(err, ERR_INVALID, "container '%.12s': the record is of '%.12s'", id,
-			container->config->id);
+		return error_set(err, ERR_INVALID, "container '%.12s': the record is of '%.12s'",
+			id, container->config->id);
 	*ret = steal_ptr(&container);
 	return 0;
 }
@@ -161,7 +161,8 @@ int container_find_id(struct store *store, const char *name, char out[65], struc
 	return find_prefix(store, name, out, err);
 }
 
-int container_find(struct store *store, const char *name, struct container **ret, struct error **err)
+int container_find(
+	struct store *store, const char *name, struct container **ret, struct error **err)
 {
 	cleanup_error struct error *one = NULL;
 	char id[65];
@@ -247,7 +248,7 @@ static void create_undo(struct store *store, const char *id, const char *name)
 
 	if (name && names_lookup(store->names_fd, name, owner) == 0 && strcmp(owner, id) == 0)
 		(void)unlinkat(store->names_fd, name, 0); /* the sweeper takes it otherwise */
-	(void)remove_tree(store->tmp_fd, id, &ignored); /* likewise */
+	(void)remove_tree(store->tmp_fd, id, &ignored);   /* likewise */
 }
 
 int container_create(struct store *store, struct container_config *config, struct container **ret,
@@ -314,7 +315,8 @@ undo:
 	return error_wrap(err, "create container");
 }
 
-int container_uses_image(struct store *store, const char *image_id, char **ret_id, struct error **err)
+int container_uses_image(
+	struct store *store, const char *image_id, char **ret_id, struct error **err)
 {
 	struct container **list;
 	size_t count;
@@ -329,7 +331,8 @@ int container_uses_image(struct store *store, const char *image_id, char **ret_i
 	return 0;
 }
 
-int container_uses_volume(struct store *store, const char *volume, char **ret_id, struct error **err)
+int container_uses_volume(
+	struct store *store, const char *volume, char **ret_id, struct error **err)
 {
 	cleanup_free char *word = xasprintf("source=%s", volume);
 	struct container **list;

@@ -34,10 +34,10 @@ struct container_status {
 	char boot_id[37];
 	pid_t init_pid, monitor_pid;
 	uint64_t init_start_ticks, monitor_start_ticks; /* /proc/PID/stat */
-	uint64_t started_ns, finished_ns;		/* CLOCK_REALTIME; 0 never */
-	int exit_code;					/* 0..255, of the last end */
+	uint64_t started_ns, finished_ns;               /* CLOCK_REALTIME; 0 never */
+	int exit_code;                                  /* 0..255, of the last end */
 	bool oom_killed;
-	bool ending; /* exit is recorded, but the lock is still held: late unmounting */
+	bool ending;  /* exit is recorded, but the lock is still held: late unmounting */
 	char **ports; /* as published by this start, docker's -p syntax; NULL none */
 };
 
@@ -58,10 +58,11 @@ const char *container_state_name(enum container_state state); /* "created" "runn
 static inline bool container_is_running(const struct container *container)
 {
 	return container->status.state == CONTAINER_RUNNING ||
-		container->status.state == CONTAINER_UNSUPERVISED;
+	       container->status.state == CONTAINER_UNSUPERVISED;
 }
 
-/** container_name_check() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. @err: ERR_INVALID in podman's words */
+/** container_name_check() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. @err: ERR_INVALID in podman's
+ * words */
 int container_name_check(const char *name, struct error **err);
 
 /**
@@ -69,7 +70,8 @@ int container_name_check(const char *name, struct error **err);
  * @err: ERR_NOT_FOUND "no container with name or ID \"x\" found: no such container",
  *       ERR_CONFLICT when the prefix is ambiguous
  */
-int container_find(struct store *store, const char *name, struct container **ret, struct error **err);
+int container_find(
+	struct store *store, const char *name, struct container **ret, struct error **err);
 /** container_find_id() - the id only: cheaper, the record is not read. OUT: 65 bytes. */
 int container_find_id(struct store *store, const char *name, char out[65], struct error **err);
 /** container_latest() - the most recently created one; ERR_NOT_FOUND when there is none. */
@@ -96,9 +98,9 @@ int container_create(struct store *store, struct container_config *config, struc
 
 /* What the command that starts a container wants of it. */
 struct container_start_options {
-	bool attach;	   /* a client connection is wanted */
-	bool lossless;	   /* the client is a foreground run */
-	int lock_fd;	   /* already held by the caller (taken over); -1: taken here */
+	bool attach;                   /* a client connection is wanted */
+	bool lossless;                 /* the client is a foreground run */
+	int lock_fd;                   /* already held by the caller (taken over); -1: taken here */
 	struct userns_request *userns; /* begun early by the caller (taken); NULL */
 	unsigned int preserve_fds;
 };
@@ -117,28 +119,29 @@ int container_start(struct store *store, struct container *container,
 int container_connect(struct store *store, struct container *container, struct error **err);
 
 /** container_signal() - to init. @err: ERR_CONFLICT "can only kill running containers..." */
-int container_signal(struct store *store, struct container *container, int signal, struct error **err);
+int container_signal(
+	struct store *store, struct container *container, int signal, struct error **err);
 
-/** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last mount
- * is gone. @ret_exit may be NULL. Returns at once when it is not running. */
+/** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last
+ * mount is gone. @ret_exit may be NULL. Returns at once when it is not running. */
 int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
 	struct error **err);
 
 /** container_stop() - its stop signal, SIGKILL after TIMEOUT_S seconds; fine when not running. */
-int container_stop(struct store *store, struct container *container, uint32_t timeout_s,
-	struct error **err);
+int container_stop(
+	struct store *store, struct container *container, uint32_t timeout_s, struct error **err);
 
 struct container_remove_options {
-	bool force;	/* stop it first */
-	bool volumes;	/* anonymous volumes too */
+	bool force;   /* stop it first */
+	bool volumes; /* anonymous volumes too */
 	uint32_t timeout_s;
 };
 /** container_remove() - @err: ERR_CONFLICT when running and not force */
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err);
 
-int container_rename(struct store *store, struct container *container, const char *name,
-	struct error **err);
+int container_rename(
+	struct store *store, struct container *container, const char *name, struct error **err);
 
 /** container_lock() - take the container's lock; WAIT for a late unmount or a change under way.
  * @err: ERR_CONFLICT when it is running (or, without WAIT, locked) */
@@ -146,5 +149,7 @@ int container_lock(struct container *container, bool wait, struct error **err);
 
 /** container_uses_image(), container_uses_volume() - for rmi, volume rm: the first one that does;
  * *ret_id NULL when none; owned. */
-int container_uses_image(struct store *store, const char *image_id, char **ret_id, struct error **err);
-int container_uses_volume(struct store *store, const char *volume, char **ret_id, struct error **err);
+int container_uses_image(
+	struct store *store, const char *image_id, char **ret_id, struct error **err);
+int container_uses_volume(
+	struct store *store, const char *volume, char **ret_id, struct error **err);

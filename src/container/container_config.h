@@ -7,35 +7,37 @@
 #include "util/error.h"
 
 /*
- * A container as created: what `create` was asked for, joined with what the image says. Immutable in
- * containers/<id>/container.json. Options whose meaning depends on the host at start (mount sources,
- * devices, ports) are kept in the words they were given in, checked at create and read again at start.
+ * A container as created: what `create` was asked for, joined with what the image says. Immutable
+ * in containers/<id>/container.json. Options whose meaning depends on the host at start (mount
+ * sources, devices, ports) are kept in the words they were given in, checked at create and read
+ * again at start.
  */
 struct container_config {
-	char *id;   /* 64 lower-case hex digits */
-	char *name; /* as created; settings.json may have a newer one */
+	char *id;            /* 64 lower-case hex digits */
+	char *name;          /* as created; settings.json may have a newer one */
 	uint64_t created_ns; /* CLOCK_REALTIME */
 
 	/* Root: layers of an image, or a directory given by --rootfs. */
 	char *image_name; /* as the user gave it, normalised; NULL with --rootfs */
-	char *image_id;	  /* 64 hex digits */
-	char **diff_ids;  /* bottom first; kept here so that start does not need the image's config */
-	char *rootfs;	  /* absolute path; NULL with an image */
+	char *image_id;   /* 64 hex digits */
+	char **diff_ids;  /* bottom first; kept here so that start does not need the image's config
+			   */
+	char *rootfs;     /* absolute path; NULL with an image */
 	char *storage_driver; /* as chosen at create: "overlay", "fuse-overlayfs", "vfs" */
 	bool read_only;
 
 	/* Process. args is what runs: entrypoint and command joined. */
 	char **args;
 	char **entrypoint, **command; /* for inspect */
-	char **env;		      /* final, image's included */
+	char **env;                   /* final, image's included */
 	char *working_dir;
-	char *user;	   /* "", or as given: "name[:group]" */
-	char **groups;	   /* --group-add */
+	char *user;    /* "", or as given: "name[:group]" */
+	char **groups; /* --group-add */
 	bool terminal, stdin_open, init, privileged;
 	char **cap_add, **cap_drop;
 	char **security_opts; /* normalised by parse_security_opt */
-	char **ulimits;	      /* "nofile=1024:2048" */
-	char **devices;	      /* "/dev/x:/dev/y:rwm" */
+	char **ulimits;       /* "nofile=1024:2048" */
+	char **devices;       /* "/dev/x:/dev/y:rwm" */
 	uint32_t stop_signal;
 	uint32_t stop_timeout_s;
 
@@ -46,20 +48,20 @@ struct container_config {
 
 	/* Network. */
 	char *network_mode; /* "slirp4netns[:options]", "none", "host", "container:<id>" */
-	char **ports;	    /* docker's -p syntax, image's with -P included */
+	char **ports;       /* docker's -p syntax, image's with -P included */
 	char **dns_servers, **dns_searches, **dns_options, **add_hosts;
 
-	/* Mounts: --mount syntax ("type=bind,source=...,destination=...,ro"), one per mount, resolved
-	 * (absolute sources, volumes named). */
+	/* Mounts: --mount syntax ("type=bind,source=...,destination=...,ro"), one per mount,
+	 * resolved (absolute sources, volumes named). */
 	char **mounts;
 	char **anonymous_volumes; /* names to remove with the container */
 
 	char **labels, **annotations; /* "k=v" */
 	char *log_driver;
 	char **log_options; /* "max-size=10m" */
-	char *platform;	    /* "linux/amd64"; NULL: the host's */
+	char *platform;     /* "linux/amd64"; NULL: the host's */
 	char *conmon_pidfile, *cid_file, *pid_file;
-	bool remove; /* --rm */
+	bool remove;           /* --rm */
 	char **create_command; /* argv, for inspect */
 };
 

@@ -39,7 +39,8 @@ int container_exec_plan(struct container *container, const struct container_exec
 	if (opts->working_dir) {
 		if (opts->working_dir[0] != '/')
 			return error_set(err, ERR_INVALID,
-				"the working directory '%s' is invalid, it needs to be an absolute path",
+				"the working directory '%s' is invalid, it needs to be an absolute "
+				"path",
 				opts->working_dir);
 		free(process->cwd);
 		process->cwd = xstrdup(opts->working_dir);

@@ -7,9 +7,9 @@
 
 struct container_exec_options {
 	char *const *args;
-	char *const *env;	/* -e, as given */
-	char *const *env_files; /* --env-file */
-	const char *user;	/* NULL: the container's */
+	char *const *env;        /* -e, as given */
+	char *const *env_files;  /* --env-file */
+	const char *user;        /* NULL: the container's */
 	const char *working_dir; /* NULL: the container's */
 	bool terminal, privileged;
 	uint16_t console_height, console_width;

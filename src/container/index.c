@@ -25,7 +25,7 @@
 #define INDEX_MAGIC   0x78646e69646f7031ull
 #define INDEX_MAX     (256u << 20)
 #define SETTLE_NS     30000000 /* more than the coarsest clock tick (10 ms) */
-#define RACY_MTIME_NS 0	       /* in a record: read it again */
+#define RACY_MTIME_NS 0        /* in a record: read it again */
 
 enum row_string {
 	ROW_NAME,
@@ -143,8 +143,8 @@ static int compare_record(const void *key, const void *record)
 	return memcmp(key, ((const struct index_record *)record)->id, 64);
 }
 
-static bool row_from_kept(const struct kept *kept, const struct index_record *record,
-	struct container_row *row)
+static bool row_from_kept(
+	const struct kept *kept, const struct index_record *record, struct container_row *row)
 {
 	*row = (struct container_row){
 		.created_ns = record->created_ns,
@@ -221,14 +221,15 @@ static int compare_rows_by_id(const void *a, const void *b, void *rows)
 }
 
 /* A cache: whatever goes wrong here only makes the next listing slower. */
-static void write_index(struct store *store, struct container_row *rows, const struct stamp *stamps,
-	size_t count)
+static void write_index(
+	struct store *store, struct container_row *rows, const struct stamp *stamps, size_t count)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT, strings = STRBUF_INIT;
 	cleanup_error struct error *ignored = NULL;
 	cleanup_free size_t *order = xcalloc(count, sizeof(*order));
-	struct index_header header = {
-		.magic = INDEX_MAGIC, .count = (uint32_t)count, .record_size = sizeof(struct index_record)};
+	struct index_header header = {.magic = INDEX_MAGIC,
+		.count = (uint32_t)count,
+		.record_size = sizeof(struct index_record)};
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -242,7 +243,7 @@ static void write_index(struct store *store, struct container_row *rows, const s
 		const struct stamp *stamp = &stamps[order[n]];
 		struct index_record record = {
 			.mtime_ns = stamp->mtime_ns + SETTLE_NS < timespec_ns(now) ? stamp->mtime_ns
-										     : RACY_MTIME_NS,
+										   : RACY_MTIME_NS,
 			.inode = stamp->inode,
 			.created_ns = row->created_ns,
 			.started_ns = row->started_ns,
@@ -266,7 +267,8 @@ static void write_index(struct store *store, struct container_row *rows, const s
 	((struct index_header *)(void *)out.data)->string_bytes = strings.len;
 	strbuf_add(&out, strings.data, strings.len);
 	if (strings.len < UINT32_MAX)
-		(void)write_file_atomic(store->data_fd, "index", out.data, out.len, 0600, 0, &ignored);
+		(void)write_file_atomic(
+			store->data_fd, "index", out.data, out.len, 0600, 0, &ignored);
 }
 
 static int compare_created(const void *a, const void *b)
@@ -282,9 +284,9 @@ static int compare_created(const void *a, const void *b)
 static bool load_row(struct store *store, struct container_index *index, const struct kept *kept,
 	const char *id, struct container_row *row, struct stamp *stamp, bool *ret_found)
 {
-	const struct index_record *record = kept->count
-		? bsearch(id, kept->records, kept->count, sizeof(*record), compare_record)
-		: NULL;
+	const struct index_record *record = kept->count ? bsearch(id, kept->records, kept->count,
+								  sizeof(*record), compare_record)
+							: NULL;
 	cleanup_container struct container *container = NULL;
 	cleanup_error struct error *one = NULL;
 	struct stat st;

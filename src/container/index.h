@@ -12,22 +12,22 @@
 /*
  * The listing of all containers, fast: <store>/index keeps what a listing shows of each. A kept row
  * counts while the modification time of the container's directory is the one noted with it (every
- * change of a record or state renames a file into that directory), and was noted long enough after the
- * change that another one in the same clock tick would have shown. Everything else is read from the
- * records, and the index written anew. It may be lost or damaged at any time: it is a cache.
+ * change of a record or state renames a file into that directory), and was noted long enough after
+ * the change that another one in the same clock tick would have shown. Everything else is read from
+ * the records, and the index written anew. It may be lost or damaged at any time: it is a cache.
  */
 
 struct container_row {
 	char id[65];
 	const char *name;
 	const char *image_name; /* "" with --rootfs */
-	const char *image_id;	/* "" with --rootfs */
-	const char *command;	/* args joined by spaces */
-	const char *ports;	/* docker's -p syntax, joined by '\n'; "" none */
-	const char *labels;	/* "k=v" joined by '\n' */
-	const char *mounts;	/* destinations joined by '\n' */
-	const char *volumes;	/* names of volumes joined by '\n' */
-	const char *network;	/* network mode as given */
+	const char *image_id;   /* "" with --rootfs */
+	const char *command;    /* args joined by spaces */
+	const char *ports;      /* docker's -p syntax, joined by '\n'; "" none */
+	const char *labels;     /* "k=v" joined by '\n' */
+	const char *mounts;     /* destinations joined by '\n' */
+	const char *volumes;    /* names of volumes joined by '\n' */
+	const char *network;    /* network mode as given */
 	uint64_t created_ns, started_ns, finished_ns; /* CLOCK_REALTIME; 0 never */
 	enum container_state state;
 	int exit_code;
@@ -39,7 +39,7 @@ struct container_index {
 	struct container_row *rows; /* oldest first; strings are owned by this struct */
 	size_t count;
 	/* private */
-	char *file;	/* the index, mapped */
+	char *file; /* the index, mapped */
 	size_t file_size;
 	char **strings; /* of rows read from records */
 	size_t string_count, string_capacity;

@@ -65,7 +65,8 @@ int container_connect(struct store *store, struct container *container, struct e
 	}
 	error_move(err, &one);
 	return error_wrap(err,
-		"reach the monitor of container '%.12s' (its runtime directory '%s' may be gone; stop "
+		"reach the monitor of container '%.12s' (its runtime directory '%s' may be gone; "
+		"stop "
 		"and rm work without it)",
 		container->config->id, path ? path : store->runtime_path);
 }
@@ -76,21 +77,22 @@ static int init_pidfd(const struct container *container)
 	cleanup_error struct error *ignored = NULL;
 	char boot_id[BOOT_ID_LENGTH + 1];
 
-	if (boot_id_get(boot_id, &ignored) < 0 ||
-		strcmp(boot_id, container->status.boot_id) != 0) {
+	if (boot_id_get(boot_id, &ignored) < 0 || strcmp(boot_id, container->status.boot_id) != 0) {
 		errno = ESRCH;
 		return -1;
 	}
 	return proc_pidfd(container->status.init_pid, container->status.init_start_ticks);
 }
 
-int container_signal(struct store *store, struct container *container, int signal, struct error **err)
+int container_signal(
+	struct store *store, struct container *container, int signal, struct error **err)
 {
 	cleanup_close int pidfd = -1, monitor_fd = -1;
 
 	if (!container_is_running(container))
 		return error_set(err, ERR_CONFLICT,
-			"can only kill running containers. %s is in state %s: container state improper",
+			"can only kill running containers. %s is in state %s: container state "
+			"improper",
 			container->config->id, container_state_name(container->status.state));
 	pidfd = init_pidfd(container);
 	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0)
@@ -190,8 +192,9 @@ static bool wait_init(struct container *container, int pidfd, uint64_t timeout_m
 }
 
 /*
- * Signal init, as container_signal() does, when others start and end the container at the same time: what
- * we know of it may be the last run's, and is looked at again for SETTLE_MS before a failure counts.
+ * Signal init, as container_signal() does, when others start and end the container at the same
+ * time: what we know of it may be the last run's, and is looked at again for SETTLE_MS before a
+ * failure counts.
  * @ret_pidfd: owned; -1 where init cannot be seen from here
  * Returns: 1 it does not run, 0 signalled, -1 with @err
  */
@@ -220,8 +223,8 @@ static int signal_settled(struct store *store, struct container *container, int 
 	}
 }
 
-int container_stop(struct store *store, struct container *container, uint32_t timeout_s,
-	struct error **err)
+int container_stop(
+	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
 {
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
 	int result;
@@ -267,8 +270,8 @@ int container_lock(struct container *container, bool wait, struct error **err)
 			return error_set(err, ERR_CONFLICT,
 				"container '%s' is in use by another command",
 				container->config->name);
-		/* Asked again and again rather than waited for in the kernel: whoever is next may start
-		 * the container, and then it is not the lock that we wait for any more. */
+		/* Asked again and again rather than waited for in the kernel: whoever is next may
+		 * start the container, and then it is not the lock that we wait for any more. */
 		(void)nanosleep(&pause, NULL);
 		pause.tv_nsec = MIN(pause.tv_nsec * 2, 16000000L);
 	}
@@ -291,7 +294,8 @@ int container_remove(struct store *store, struct container *container,
 		if (!opts->force)
 			return error_set(err, ERR_CONFLICT,
 				"cannot remove container %s as it is running - running or paused "
-				"containers cannot be removed without force: container state improper",
+				"containers cannot be removed without force: container state "
+				"improper",
 				config->id);
 		if (container_stop(store, container, opts->timeout_s, err) < 0)
 			return -1;
@@ -321,9 +325,8 @@ int container_remove(struct store *store, struct container *container,
 	store_forget_sockets(store, config->id);
 	if (store_discard(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
-	for (size_t i = 0; opts->volumes && config->anonymous_volumes &&
-		config->anonymous_volumes[i];
-		i++) {
+	for (size_t i = 0;
+		opts->volumes && config->anonymous_volumes && config->anonymous_volumes[i]; i++) {
 		cleanup_error struct error *failed = NULL;
 
 		if (volume_remove(store, config->anonymous_volumes[i], &failed) < 0 &&
@@ -333,8 +336,8 @@ int container_remove(struct store *store, struct container *container,
 	return 0;
 }
 
-int container_rename(struct store *store, struct container *container, const char *name,
-	struct error **err)
+int container_rename(
+	struct store *store, struct container *container, const char *name, struct error **err)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&out, 0);

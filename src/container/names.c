@@ -77,8 +77,8 @@ int names_claim(struct store *store, const char *name, const char *id, struct er
 			return in_use(name, owner, err);
 		/* Dangling: its creator was killed. Look again with everybody else kept out. */
 		if (lock_fd < 0) {
-			lock_fd = lock_open(store->data_fd, "names.lock", LOCK_EXCLUSIVE,
-				LOCK_WAIT, err);
+			lock_fd = lock_open(
+				store->data_fd, "names.lock", LOCK_EXCLUSIVE, LOCK_WAIT, err);
 			if (lock_fd < 0)
 				return -1;
 			continue;

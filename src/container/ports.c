@@ -17,13 +17,13 @@ char **port_mappings_text(const struct port_mapping *ports, size_t count)
 			p->host_ip ? p->host_ip : "", v6 ? "]" : "", p->host_ip ? ":" : "");
 
 		if (p->range > 1)
-			strv_append_take(&list,
-				xasprintf("%s%u-%u:%u-%u/%s", ip, p->host_port,
-					p->host_port + p->range - 1u, p->container_port,
-					p->container_port + p->range - 1u, proto));
+			strv_append_take(
+				&list, xasprintf("%s%u-%u:%u-%u/%s", ip, p->host_port,
+					       p->host_port + p->range - 1u, p->container_port,
+					       p->container_port + p->range - 1u, proto));
 		else
-			strv_append_take(&list,
-				xasprintf("%s%u:%u/%s", ip, p->host_port, p->container_port, proto));
+			strv_append_take(&list, xasprintf("%s%u:%u/%s", ip, p->host_port,
+							p->container_port, proto));
 	}
 	return list;
 }

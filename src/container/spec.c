@@ -42,8 +42,8 @@ int container_spec_keep_fd(struct container_spec *plan, int fd)
 	return fd;
 }
 
-/* In init, inside its mount namespace: the root, from layers or (--rootfs) an existing directory, and
- * the first content of empty volumes, which only now can be read. */
+/* In init, inside its mount namespace: the root, from layers or (--rootfs) an existing directory,
+ * and the first content of empty volumes, which only now can be read. */
 static int mount_root(void *data, struct error **err)
 {
 	struct container_spec *plan = data;
@@ -52,15 +52,16 @@ static int mount_root(void *data, struct error **err)
 	if (!plan->rootfs) {
 		fd = overlay_mount(&plan->overlay, err);
 	} else {
-		fd = open_tree(AT_FDCWD, plan->rootfs,
-			OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		fd = open_tree(
+			AT_FDCWD, plan->rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 		if (fd < 0)
 			error_errno(err, errno, "use '%s' as root file system", plan->rootfs);
 	}
 	if (fd < 0)
 		return -1;
 	for (size_t i = 0; i < plan->copy_up_count; i++)
-		if (volume_copy_up(fd, plan->copy_ups[i].path, plan->copy_ups[i].volume_fd, err) < 0)
+		if (volume_copy_up(fd, plan->copy_ups[i].path, plan->copy_ups[i].volume_fd, err) <
+			0)
 			return error_wrap(err, "copy the image's '%s' into its volume",
 				plan->copy_ups[i].path);
 	return steal_fd(&fd);
@@ -167,7 +168,8 @@ void container_spec_process(const struct container_config *config, struct runtim
 	process->umask = -1;
 	process->args = strv_copy(config->args);
 	process->env = strv_copy(config->env);
-	process->cwd = xstrdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
+	process->cwd =
+		xstrdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
 	add_hostname(config, &process->env);
 }
 
@@ -190,7 +192,8 @@ static int prepare_log(
 				return error_wrap(err, "log option max-size");
 		} else if ((value = str_starts_with(option, "max-file="))) {
 			if (str_to_uint64(value, 1000, &number) < 0 || number == 0)
-				return error_set(err, ERR_INVALID, "invalid log option '%s'", option);
+				return error_set(
+					err, ERR_INVALID, "invalid log option '%s'", option);
 			plan->log_max_files = (uint32_t)number;
 		}
 	}

@@ -22,7 +22,7 @@ struct container_spec {
 	struct runtime_spec *spec;
 	struct root_mounter root; /* points into this struct */
 	struct overlay overlay;
-	char *rootfs;		  /* --rootfs: absolute path */
+	char *rootfs; /* --rootfs: absolute path */
 	struct network_options network;
 	enum monitor_log_driver log_driver;
 	uint64_t log_max_size_bytes; /* 0 unlimited */
@@ -34,16 +34,16 @@ struct container_spec {
 };
 
 /**
- * container_spec_prepare() - everything that can be said before the user namespace is there: options
- * read again, layers and volumes opened, /etc files written into the container's
- * directory
+ * container_spec_prepare() - everything that can be said before the user namespace is there:
+ * options read again, layers and volumes opened, /etc files written into the container's directory
  * @maps: of the user namespace, NULL without one; init checks that the namespace has them
  * @err: ERR_NOT_FOUND (layer, volume or mount source, named), ERR_INVALID, ERR_UNSUPPORTED
  */
 int container_spec_prepare(struct store *store, struct container *container,
 	const struct id_maps *maps, struct container_spec **ret, struct error **err);
 
-/** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root. */
+/** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root.
+ */
 int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err);
 
 /** container_spec_write() - config.json: the OCI spec that is used, for people and tools. */
@@ -51,8 +51,7 @@ int container_spec_write(
 	struct container *container, const struct container_spec *plan, struct error **err);
 
 /** container_spec_process() - args, env, user, cwd of a container's own process. */
-void container_spec_process(
-	const struct container_config *config, struct runtime_process *process);
+void container_spec_process(const struct container_config *config, struct runtime_process *process);
 
 void container_spec_free(struct container_spec *plan);
 static inline void container_spec_freep(struct container_spec **plan)

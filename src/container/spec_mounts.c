@@ -41,8 +41,8 @@ static int add_file(struct container_files *files, const char *name, const char 
 	container_spec_keep_fd(plan, fd);
 	if (write_all(fd, text, strlen(text)) < 0)
 		return error_errno(err, errno, "write '%s' for the container", name);
-	source = xasprintf("%s/containers/%s/%s", files->store->data_path,
-		files->container->config->id, name);
+	source = xasprintf(
+		"%s/containers/%s/%s", files->store->data_path, files->container->config->id, name);
 	mount = runtime_spec_add_mount(plan->spec, path, "bind", source, "bind,rprivate");
 	mount->source_fd = fd;
 	return 0;
@@ -54,14 +54,16 @@ static void add_system_mounts(
 {
 	struct runtime_spec *spec = plan->spec;
 	bool host_ipc = str_equal(config->ipc_mode, "host");
-	cleanup_free char *shm = xasprintf(
-		"nosuid,noexec,nodev,mode=1777,size=%" PRIu64, config->shm_size_bytes);
+	cleanup_free char *shm =
+		xasprintf("nosuid,noexec,nodev,mode=1777,size=%" PRIu64, config->shm_size_bytes);
 
 	if (!strv_contains(taken, "/proc")) {
 		if (str_equal(config->pid_mode, "host"))
-			runtime_spec_add_mount(spec, "/proc", "bind", "/proc", "rbind,nosuid,noexec,nodev");
+			runtime_spec_add_mount(
+				spec, "/proc", "bind", "/proc", "rbind,nosuid,noexec,nodev");
 		else
-			runtime_spec_add_mount(spec, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+			runtime_spec_add_mount(
+				spec, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	}
 	if (!strv_contains(taken, "/dev"))
 		runtime_spec_add_mount(spec, "/dev", "tmpfs", "tmpfs",
@@ -87,8 +89,8 @@ static void add_system_mounts(
 	if (!strv_contains(taken, "/dev/shm")) {
 		if (host_ipc)
 			/* with what lies below: a user namespace may not leave it out */
-			runtime_spec_add_mount(spec, "/dev/shm", "bind", "/dev/shm",
-				"rbind,nosuid,noexec,nodev");
+			runtime_spec_add_mount(
+				spec, "/dev/shm", "bind", "/dev/shm", "rbind,nosuid,noexec,nodev");
 		else
 			runtime_spec_add_mount(spec, "/dev/shm", "tmpfs", "shm", shm);
 	}
@@ -106,8 +108,8 @@ static char *shared_file(struct container_files *files, const char *name)
 	if (!id || !hex_is_valid(id, 64))
 		return NULL;
 	path = xasprintf("%s/%s", id, name);
-	if (read_file_limited(files->store->containers_fd, path, SHARED_FILE_MAX, &text, &len,
-		    &ignored) < 0)
+	if (read_file_limited(
+		    files->store->containers_fd, path, SHARED_FILE_MAX, &text, &len, &ignored) < 0)
 		return NULL;
 	return text;
 }
@@ -120,9 +122,9 @@ static int add_network_files(struct container_files *files, struct error **err)
 	const struct hosts_options hosts = {
 		.hostname = plan->spec->hostname ? plan->spec->hostname : config->hostname,
 		.name = config->name,
-		.ip = slirp					? NETWORK_SLIRP_ADDRESS
-			: plan->network.mode == NETWORK_NONE ? "127.0.0.1"
-							     : NULL,
+		.ip = slirp                                ? NETWORK_SLIRP_ADDRESS
+		      : plan->network.mode == NETWORK_NONE ? "127.0.0.1"
+							   : NULL,
 		.add_hosts = config->add_hosts,
 		.slirp = slirp,
 		.allow_host_loopback = plan->network.allow_host_loopback,
@@ -159,8 +161,8 @@ static int add_containerenv(struct container_files *files, struct error **err)
 	text = xasprintf("engine=\"pod-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid=\"%s\"\n"
 			 "rootless=%d\n",
 		PACKAGE_VERSION, config->name, config->id,
-		config->image_name ? config->image_name : "", config->image_id ? config->image_id : "",
-		files->store->rootless);
+		config->image_name ? config->image_name : "",
+		config->image_id ? config->image_id : "", files->store->rootless);
 	return add_file(files, "containerenv", "/run/.containerenv", text, err);
 }
 
@@ -170,7 +172,8 @@ static int open_bind_source(const struct container_mount *mount, struct error **
 
 	if (fd < 0 && errno == ENOENT)
 		return error_set(err, ERR_NOT_FOUND,
-			"statfs %s: no such file or directory: the source of a bind mount must exist",
+			"statfs %s: no such file or directory: the source of a bind mount must "
+			"exist",
 			mount->source);
 	if (fd < 0)
 		return error_errno(err, errno, "open mount source '%s'", mount->source);
@@ -178,8 +181,7 @@ static int open_bind_source(const struct container_mount *mount, struct error **
 }
 
 static int add_user_mount(struct store *store, const struct container_config *config,
-	const struct container_mount *mount,
-	struct container_spec *plan, struct error **err)
+	const struct container_mount *mount, struct container_spec *plan, struct error **err)
 {
 	cleanup_free char *words = str_join(mount->options, ",");
 	cleanup_free char *options = NULL, *source = NULL;
@@ -206,10 +208,9 @@ static int add_user_mount(struct store *store, const struct container_config *co
 		return -1;
 	container_spec_keep_fd(plan, fd);
 	options = strv_contains(mount->options, "bind") || strv_contains(mount->options, "rbind")
-		? xstrdup(words)
-		: xasprintf("rbind%s%s", *words ? "," : "", words);
-	added = runtime_spec_add_mount(
-		plan->spec, mount->destination, "bind", source, options);
+			  ? xstrdup(words)
+			  : xasprintf("rbind%s%s", *words ? "," : "", words);
+	added = runtime_spec_add_mount(plan->spec, mount->destination, "bind", source, options);
 	added->source_fd = fd;
 	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_wants_copy_up(fd)) {
 		array_grow(plan->copy_ups, plan->copy_up_count, plan->copy_up_capacity);

@@ -38,8 +38,9 @@ static char **paths_without(const char *const *paths, char *const *unmask)
 	return list;
 }
 
-static int set_seccomp(const struct container_config *config, const struct security_options *options,
-	uint64_t capabilities, struct runtime_spec *spec, struct error **err)
+static int set_seccomp(const struct container_config *config,
+	const struct security_options *options, uint64_t capabilities, struct runtime_spec *spec,
+	struct error **err)
 {
 	cleanup_free char *text = NULL;
 	size_t len;
@@ -50,14 +51,14 @@ static int set_seccomp(const struct container_config *config, const struct secur
 		return seccomp_default(capabilities, &spec->seccomp, err);
 	if (read_file_limited(AT_FDCWD, options->seccomp_profile, SECCOMP_PROFILE_MAX, &text, &len,
 		    err) < 0 ||
-		seccomp_from_json(text, len, options->seccomp_profile, capabilities,
-			&spec->seccomp, err) < 0)
+		seccomp_from_json(
+			text, len, options->seccomp_profile, capabilities, &spec->seccomp, err) < 0)
 		return error_wrap(err, "seccomp profile");
 	return 0;
 }
 
-int container_spec_security(const struct container_config *config,
-	struct runtime_spec *spec, struct error **err)
+int container_spec_security(
+	const struct container_config *config, struct runtime_spec *spec, struct error **err)
 {
 	__attribute__((cleanup(security_options_clear))) struct security_options options = {0};
 	struct runtime_process *process = &spec->process;

@@ -27,8 +27,8 @@
 #include "util/str.h"
 
 /*
- * Starting a container: the command prepares everything that can fail early, forks the monitor process,
- * and reads one message from it: started, or why not.
+ * Starting a container: the command prepares everything that can fail early, forks the monitor
+ * process, and reads one message from it: started, or why not.
  *
  *   command                              monitor process (child, own session)
  *   ------------------------------------------------------------------------------------------
@@ -208,10 +208,10 @@ static int write_run_file(struct start *start, struct supervisor *sup, struct er
 	if (proc_start_time(status->init_pid, &status->init_start_ticks) < 0 ||
 		proc_start_time(status->monitor_pid, &status->monitor_start_ticks) < 0)
 		return error_set(err, ERR_SYSTEM, "the container's init ended during set-up");
-	status->ports = port_mappings_text(
-		start->plan->network.ports, start->plan->network.port_count);
-	if (container_run_write(start->container->dir_fd, status, start->store->runtime_path, false,
-		    err) < 0)
+	status->ports =
+		port_mappings_text(start->plan->network.ports, start->plan->network.port_count);
+	if (container_run_write(
+		    start->container->dir_fd, status, start->store->runtime_path, false, err) < 0)
 		return -1;
 	sup->has_run_file = true;
 	return 0;
@@ -242,9 +242,8 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 	struct container_spec *plan = start->plan;
 	bool slirp = plan->network.mode == NETWORK_SLIRP4NETNS;
 
-	if (slirp &&
-		network_start(&plan->network, sup->instance.namespace_fds[NAMESPACE_NETWORK],
-			start->userns_fd, &sup->network, err) < 0)
+	if (slirp && network_start(&plan->network, sup->instance.namespace_fds[NAMESPACE_NETWORK],
+			     start->userns_fd, &sup->network, err) < 0)
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
 	if (container_spec_write(start->container, plan, err) < 0 ||
@@ -305,10 +304,10 @@ static void fill_handover(
 		.version = 1,
 		.size = sizeof(*h),
 		.flags = (config->terminal ? MONITOR_TERMINAL : 0u) |
-			(config->stdin_open ? MONITOR_STDIN_OPEN : 0u) |
-			(config->remove ? MONITOR_REMOVE : 0u) |
-			(start->lossless ? MONITOR_LOSSLESS : 0u) |
-			(sup->userns_listen_fd >= 0 ? MONITOR_SHARE_USERNS : 0u),
+			 (config->stdin_open ? MONITOR_STDIN_OPEN : 0u) |
+			 (config->remove ? MONITOR_REMOVE : 0u) |
+			 (start->lossless ? MONITOR_LOSSLESS : 0u) |
+			 (sup->userns_listen_fd >= 0 ? MONITOR_SHARE_USERNS : 0u),
 		.init_pid = sup->instance.pid,
 		.init_pidfd = sup->instance.pidfd,
 		.lock_fd = start->lock_fd,
@@ -435,8 +434,8 @@ int container_start(struct store *store, struct container *container,
 		goto fail;
 	if (userns)
 		id_maps_hash(userns_maps(userns), start.userns_hash);
-	if (container_spec_prepare(store, container, userns ? userns_maps(userns) : NULL, &start.plan,
-		    err) < 0)
+	if (container_spec_prepare(
+		    store, container, userns ? userns_maps(userns) : NULL, &start.plan, err) < 0)
 		goto fail;
 	start.program_fd = monitor_program_open(store->runtime_fd, err);
 	if (start.program_fd < 0)
@@ -444,8 +443,7 @@ int container_start(struct store *store, struct container *container,
 	if (prepare_stdio(&start, err) < 0 ||
 		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
 		goto fail;
-	if (opts->attach &&
-		make_pair(&start.client_command_fd, &start.client_monitor_fd, err) < 0)
+	if (opts->attach && make_pair(&start.client_command_fd, &start.client_monitor_fd, err) < 0)
 		goto fail;
 	if (start.plan->log_driver != LOG_DRIVER_NONE) {
 		start.log_fd = openat(container->dir_fd, "log",

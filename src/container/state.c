@@ -39,8 +39,7 @@ static int read_optional(int dir_fd, const char *name, struct json_document **re
 	return json_parse(text, len, name, ret_doc, ret_root, err);
 }
 
-static int parse_run(
-	const struct json *root, struct container_status *status, struct error **err)
+static int parse_run(const struct json *root, struct container_status *status, struct error **err)
 {
 	const char *boot_id = "";
 	uint32_t init_pid = 0, monitor_pid = 0;
@@ -48,8 +47,8 @@ static int parse_run(
 	if (json_opt_string(root, "bootId", &boot_id, err) < 0 ||
 		json_opt_uint32(root, "initPid", &init_pid, err) < 0 ||
 		json_opt_uint32(root, "monitorPid", &monitor_pid, err) < 0 ||
-		json_opt_uint64(
-			root, "initStart", UINT64_MAX, &status->init_start_ticks, err) < 0 ||
+		json_opt_uint64(root, "initStart", UINT64_MAX, &status->init_start_ticks, err) <
+			0 ||
 		json_opt_uint64(
 			root, "monitorStart", UINT64_MAX, &status->monitor_start_ticks, err) < 0 ||
 		json_opt_uint64(root, "startedAt", UINT64_MAX, &status->started_ns, err) < 0 ||
@@ -88,9 +87,8 @@ static bool init_is_alive(const struct container_status *status)
 	uint64_t ticks;
 
 	return status->init_pid > 0 && boot_id_get(boot_id, &ignored) == 0 &&
-		strcmp(boot_id, status->boot_id) == 0 &&
-		proc_start_time(status->init_pid, &ticks) == 0 &&
-		ticks == status->init_start_ticks;
+	       strcmp(boot_id, status->boot_id) == 0 &&
+	       proc_start_time(status->init_pid, &ticks) == 0 && ticks == status->init_start_ticks;
 }
 
 /* Its monitor died without a word: the best time of death is that of the last change here. */
@@ -105,8 +103,8 @@ static uint64_t last_change_ns(int dir_fd)
 
 int container_status_read(int dir_fd, struct container_status *ret, struct error **err)
 {
-	/* The lock is looked at before the files: if it is seen held and then let go, the files read
-	 * afterwards are newer and say "exited"; the other order could miss the end. */
+	/* The lock is looked at before the files: if it is seen held and then let go, the files
+	 * read afterwards are newer and say "exited"; the other order could miss the end. */
 	for (int attempt = 0;; attempt++) {
 		cleanup_json struct json_document *run_doc = NULL, *exit_doc = NULL;
 		struct container_status status = {0};
@@ -154,7 +152,7 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 		}
 		*ret = status;
 		return 0;
-fail:
+	fail:
 		container_status_clear(&status);
 		return -1;
 	}

@@ -131,7 +131,8 @@ struct hosts_options {
 	 * loopback; left out where there is none. */
 	bool slirp;
 	bool allow_host_loopback;
-	bool isolated; /* no network: the host has no name, unless --add-host asks for its address */
+	bool isolated; /* no network: the host has no name, unless --add-host asks for its address
+			*/
 };
 /** add_host_check() - is TEXT "name[;name]:ip" as --add-host takes it? ERR_INVALID */
 int add_host_check(const char *text, struct error **err);

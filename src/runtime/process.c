@@ -415,8 +415,9 @@ __attribute__((noreturn)) void process_exec(
 		make_cwd(cwd);
 	(void)umask((mode_t)(plan->umask & 0777));
 	(void)close(root_fd);
-	/* Away from the session keyring of the user's login, whose keys possession alone would open. The
-	 * number of keyrings is limited; without one of its own the process is as it was before. */
+	/* Away from the session keyring of the user's login, whose keys possession alone would
+	 * open. The number of keyrings is limited; without one of its own the process is as it was
+	 * before. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	/* Already a session leader is fine. */
 	(void)setsid();

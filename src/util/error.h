@@ -8,13 +8,13 @@
  */
 
 enum error_kind {
-	ERR_SYSTEM,	     /* a system call failed; errnum tells which way */
-	ERR_USAGE,	     /* the command line is wrong */
-	ERR_INVALID,	     /* outside input is malformed or forbidden */
-	ERR_NOT_FOUND,	     /* the named object does not exist */
-	ERR_CONFLICT,	     /* the object's state or another object forbids it */
-	ERR_DIGEST,	     /* content does not have the digest it was asked by */
-	ERR_REMOTE,	     /* a registry or another peer refused or failed */
+	ERR_SYSTEM,          /* a system call failed; errnum tells which way */
+	ERR_USAGE,           /* the command line is wrong */
+	ERR_INVALID,         /* outside input is malformed or forbidden */
+	ERR_NOT_FOUND,       /* the named object does not exist */
+	ERR_CONFLICT,        /* the object's state or another object forbids it */
+	ERR_DIGEST,          /* content does not have the digest it was asked by */
+	ERR_REMOTE,          /* a registry or another peer refused or failed */
 	ERR_UNSUPPORTED,     /* this host or this version cannot do it */
 	ERR_CANNOT_INVOKE,   /* the contained command exists but cannot be run: exit 126 */
 	ERR_NO_SUCH_COMMAND, /* the contained command does not exist: exit 127 */

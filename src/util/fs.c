@@ -83,9 +83,8 @@ int read_fd_limited(int fd, size_t limit, char **ret, size_t *ret_len, struct er
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, errno, "stat");
 	/* procfs and pipes say 0: start small and grow. One byte more shows end of file. */
-	capacity = S_ISREG(st.st_mode) && st.st_size > 0
-		? MIN((size_t)st.st_size, limit) + 1
-		: MIN((size_t)4096, limit + 1);
+	capacity = S_ISREG(st.st_mode) && st.st_size > 0 ? MIN((size_t)st.st_size, limit) + 1
+							 : MIN((size_t)4096, limit + 1);
 	buf = xmalloc(capacity + 1);
 	for (;;) {
 		ssize_t n = read_full(fd, buf + len, capacity - len);
@@ -107,8 +106,8 @@ int read_fd_limited(int fd, size_t limit, char **ret, size_t *ret_len, struct er
 	return 0;
 }
 
-int read_file_limited(int dir_fd, const char *name, size_t limit, char **ret, size_t *ret_len,
-	struct error **err)
+int read_file_limited(
+	int dir_fd, const char *name, size_t limit, char **ret, size_t *ret_len, struct error **err)
 {
 	cleanup_close int fd = -1;
 	struct stat st;

@@ -31,7 +31,7 @@ int read_file_limited(int dir_fd, const char *name, size_t limit, char **ret, si
 	struct error **err);
 
 enum write_flags {
-	WRITE_SYNC = 1,	     /* fdatasync before the rename */
+	WRITE_SYNC = 1,      /* fdatasync before the rename */
 	WRITE_EXCLUSIVE = 2, /* fail with ERR_CONFLICT when NAME exists */
 };
 /** write_file_atomic() - temporary file in the same directory, then renameat: whole or absent. */
@@ -61,7 +61,8 @@ const char *fd_path(int fd, char *out);
 char *path_join(const char *a, const char *b);
 /** path_has_dotdot() - has a ".." component. */
 bool path_has_dotdot(const char *path);
-/** path_clean() - lexical: no "//", "." or "..", absolute stays absolute; owned. As Go path.Clean. */
+/** path_clean() - lexical: no "//", "." or "..", absolute stays absolute; owned. As Go path.Clean.
+ */
 char *path_clean(const char *path);
 /** path_basename() - what follows the last '/', borrowed. */
 const char *path_basename(const char *path);

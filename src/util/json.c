@@ -104,7 +104,8 @@ static int check_duplicates(const char *text, size_t len, const char *name, stru
 			for (size_t i = 1; i < set->count && status == 0; i++)
 				if (strcmp(set->keys[i - 1], set->keys[i]) == 0)
 					status = error_set(err, ERR_INVALID,
-						"%s: member '%s' appears twice", name, set->keys[i]);
+						"%s: member '%s' appears twice", name,
+						set->keys[i]);
 			key_set_clear(set);
 			depth--;
 			break;
@@ -156,8 +157,8 @@ int json_parse(const char *text, size_t len, const char *name, struct json_docum
 	for (; end < len; end++) {
 		if (!strchr(" \t\r\n", text[end])) {
 			json_object_put(root);
-			return error_set(err, ERR_INVALID, "%s: bytes after the end of the JSON value",
-				name);
+			return error_set(err, ERR_INVALID,
+				"%s: bytes after the end of the JSON value", name);
 		}
 	}
 	if (check_duplicates(text, len, name, err) < 0) {
@@ -281,8 +282,7 @@ int json_int64(const struct json *v, int64_t min, int64_t max, int64_t *ret, str
 	/* json-c clamps what does not fit: an unsigned value above INT64_MAX reads as INT64_MAX. */
 	if (value < min || value > max ||
 		(value == INT64_MAX && json_object_get_uint64(v->value) != INT64_MAX))
-		return json_error(
-			v, err, "must be between %" PRId64 " and %" PRId64, min, max);
+		return json_error(v, err, "must be between %" PRId64 " and %" PRId64, min, max);
 	*ret = value;
 	return 0;
 }
@@ -355,8 +355,8 @@ int json_opt_int64(const struct json *obj, const char *key, int64_t min, int64_t
 	return json_member(obj, key, &v) ? json_int64(&v, min, max, ret, err) : 0;
 }
 
-int json_opt_uint64(const struct json *obj, const char *key, uint64_t max, uint64_t *ret,
-	struct error **err)
+int json_opt_uint64(
+	const struct json *obj, const char *key, uint64_t max, uint64_t *ret, struct error **err)
 {
 	struct json v;
 
@@ -392,8 +392,8 @@ struct json json_at(const struct json *v, size_t i)
 	};
 }
 
-int json_opt_strv(const struct json *obj, const char *key, size_t max, char ***ret,
-	struct error **err)
+int json_opt_strv(
+	const struct json *obj, const char *key, size_t max, char ***ret, struct error **err)
 {
 	cleanup_strv char **strv = NULL;
 	struct json array;

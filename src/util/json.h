@@ -20,10 +20,10 @@
 struct json_document;
 
 struct json {
-	void *value;		    /* json-c's object; NULL is JSON null */
+	void *value;               /* json-c's object; NULL is JSON null */
 	const struct json *parent; /* for the path; NULL at the root */
-	const char *key;	    /* member name, or for the root the document's name; borrowed */
-	size_t index;		    /* when key is NULL */
+	const char *key;           /* member name, or for the root the document's name; borrowed */
+	size_t index;              /* when key is NULL */
 };
 
 enum json_kind {
@@ -58,7 +58,8 @@ enum json_kind json_kind(const struct json *v);
 int json_error(const struct json *v, struct error **err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** json_member() - the member KEY of the object OBJ. False when absent, null, or OBJ is no object. */
+/** json_member() - the member KEY of the object OBJ. False when absent, null, or OBJ is no object.
+ */
 bool json_member(const struct json *obj, const char *key, struct json *ret);
 /** json_require() - as json_member(); ERR_INVALID "... is required" when absent. */
 int json_require(const struct json *obj, const char *key, struct json *ret, struct error **err);
@@ -79,8 +80,8 @@ int json_opt_dup(const struct json *obj, const char *key, char **ret, struct err
 int json_opt_bool(const struct json *obj, const char *key, bool *ret, struct error **err);
 int json_opt_int64(const struct json *obj, const char *key, int64_t min, int64_t max, int64_t *ret,
 	struct error **err);
-int json_opt_uint64(const struct json *obj, const char *key, uint64_t max, uint64_t *ret,
-	struct error **err);
+int json_opt_uint64(
+	const struct json *obj, const char *key, uint64_t max, uint64_t *ret, struct error **err);
 int json_opt_uint32(const struct json *obj, const char *key, uint32_t *ret, struct error **err);
 
 /** json_array() - check that V is an array of at most MAX elements. */
@@ -88,8 +89,8 @@ int json_array(const struct json *v, size_t max, size_t *ret_count, struct error
 /** json_at() - element I of the array V; I must be below its count. */
 struct json json_at(const struct json *v, size_t i);
 /** json_opt_strv() - optional member that is an array of strings; owned, NULL when absent. */
-int json_opt_strv(const struct json *obj, const char *key, size_t max, char ***ret,
-	struct error **err);
+int json_opt_strv(
+	const struct json *obj, const char *key, size_t max, char ***ret, struct error **err);
 
 /* for (struct json_iter it = json_iter(&obj); json_next(&it, &member);) — member.key is the name,
  * borrowed; members keep the document's order. Nothing when OBJ is no object. */

@@ -23,8 +23,8 @@ int lock_fd(int fd, enum lock_mode mode, enum lock_wait wait, struct error **err
 	return 0;
 }
 
-int lock_open(int dir_fd, const char *name, enum lock_mode mode, enum lock_wait wait,
-	struct error **err)
+int lock_open(
+	int dir_fd, const char *name, enum lock_mode mode, enum lock_wait wait, struct error **err)
 {
 	for (int attempt = 0; attempt < 1000; attempt++) {
 		cleanup_close int fd = -1;

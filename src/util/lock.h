@@ -23,8 +23,8 @@ enum lock_wait { LOCK_TRY, LOCK_WAIT };
  * again, so that a file removed by its holder is never locked by mistake.
  * Returns: the descriptor that holds the lock; close it to release.
  */
-int lock_open(int dir_fd, const char *name, enum lock_mode mode, enum lock_wait wait,
-	struct error **err);
+int lock_open(
+	int dir_fd, const char *name, enum lock_mode mode, enum lock_wait wait, struct error **err);
 
 /** lock_fd() - lock an open descriptor. Returns 0, or -1 (ERR_CONFLICT as above). */
 int lock_fd(int fd, enum lock_mode mode, enum lock_wait wait, struct error **err);

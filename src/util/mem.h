@@ -92,8 +92,8 @@ static inline void strv_freep(char ***strv)
 	strv_free(*strv);
 }
 #define cleanup_strv __attribute__((cleanup(strv_freep)))
-size_t strv_length(char *const *strv);	       /* NULL gives 0 */
-char **strv_copy(char *const *strv);	       /* NULL gives NULL */
+size_t strv_length(char *const *strv);         /* NULL gives 0 */
+char **strv_copy(char *const *strv);           /* NULL gives NULL */
 void strv_append(char ***strv, const char *s); /* *strv may be NULL; s is copied */
 void strv_append_take(char ***strv, char *s);  /* s is owned by the array afterwards */
 bool strv_contains(char *const *strv, const char *s);

@@ -19,7 +19,7 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-#define ALL_SEALS	  (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define ALL_SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define COMMAND_LINE_MAX (8u << 20) /* bytes; the kernel takes less */
 
 extern char **environ;

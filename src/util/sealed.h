@@ -12,7 +12,8 @@
  * sealed memfd instead.
  */
 
-/** sealed_copy() - a sealed, executable memfd with the content of FD (SIZE bytes); close-on-exec. */
+/** sealed_copy() - a sealed, executable memfd with the content of FD (SIZE bytes); close-on-exec.
+ */
 int sealed_copy(int fd, size_t size, const char *name, struct error **err);
 
 /** sealed_is_needed() - could a container write to a file of this owner? ROOTLESS: its root is the
@@ -21,9 +22,9 @@ bool sealed_is_needed(unsigned int owner_uid, bool rootless);
 
 /**
  * sealed_reexec() - go on from a sealed copy of the running program, where that is needed
- * Called by commands that are about to start a container, before anything else: the same command line
- * is executed again from the copy. POD_LIBEXECDIR is set for it, since its place in the file system
- * no longer tells where the helper programs are.
- * Returns: 0 when nothing is to be done (already a copy, or not needed); -1 with @err.
+ * Called by commands that are about to start a container, before anything else: the same command
+ * line is executed again from the copy. POD_LIBEXECDIR is set for it, since its place in the file
+ * system no longer tells where the helper programs are. Returns: 0 when nothing is to be done
+ * (already a copy, or not needed); -1 with @err.
  */
 int sealed_reexec(bool rootless, struct error **err);

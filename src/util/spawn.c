@@ -27,8 +27,7 @@ char *spawn_find(const char *name)
 
 		while (p && *p) {
 			size_t len = strcspn(p, ":");
-			cleanup_free char *candidate =
-				xasprintf("%.*s/%s", (int)len, p, name);
+			cleanup_free char *candidate = xasprintf("%.*s/%s", (int)len, p, name);
 
 			if (len && access(candidate, X_OK) == 0)
 				return steal_ptr(&candidate);
@@ -50,7 +49,8 @@ int spawn(const struct spawn_options *opts, pid_t *ret_pid, struct error **err)
 	int highest = 3, why;
 
 	if (!path)
-		return error_set(err, ERR_NOT_FOUND, "program '%s' is not installed", opts->argv[0]);
+		return error_set(
+			err, ERR_NOT_FOUND, "program '%s' is not installed", opts->argv[0]);
 	sigfillset(&all);
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);

@@ -6,17 +6,18 @@
 
 #include "util/error.h"
 
-/* Starting host programs (newuidmap, slirp4netns, credential helpers) without forking our memory. */
+/* Starting host programs (newuidmap, slirp4netns, credential helpers) without forking our memory.
+ */
 
 struct spawn_fd {
 	int from; /* open here; borrowed */
-	int to;	  /* its number in the program */
+	int to;   /* its number in the program */
 };
 
 struct spawn_options {
-	const char *const *argv;      /* argv[0] is looked up in PATH when it has no '/' */
-	const char *const *envp;      /* NULL: ours */
-	const struct spawn_fd *fds;   /* what is passed on; 0, 1, 2 not named become /dev/null */
+	const char *const *argv;    /* argv[0] is looked up in PATH when it has no '/' */
+	const char *const *envp;    /* NULL: ours */
+	const struct spawn_fd *fds; /* what is passed on; 0, 1, 2 not named become /dev/null */
 	size_t fd_count;
 };
 

@@ -2,12 +2,13 @@
  * measure ROUNDS - time commands against each other, interleaved.
  *
  * Standard input: one case a line, fields separated by tabs: NAME, MODE, then the argument vector.
- * MODE "whole": from spawn to the end of the process. "tail": from the last byte it writes to standard
- * output to its end (what is late after the work is done). "setup": run before the next case of every
- * round, not timed. Every round runs each case once, in order, after two rounds that do not count.
+ * MODE "whole": from spawn to the end of the process. "tail": from the last byte it writes to
+ * standard output to its end (what is late after the work is done). "setup": run before the next
+ * case of every round, not timed. Every round runs each case once, in order, after two rounds that
+ * do not count.
  *
- * Standard output: NAME, median, 10th percentile, 90th percentile, in microseconds, tab separated. A
- * command that fails ends the run with status 1.
+ * Standard output: NAME, median, 10th percentile, 90th percentile, in microseconds, tab separated.
+ * A command that fails ends the run with status 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #define CASES_MAX  64
 #define WORDS_MAX  256
 #define ROUNDS_MAX 10000
-#define WARM_UP	   2
+#define WARM_UP    2
 
 struct bench_case {
 	char *name, *mode;
@@ -44,7 +45,7 @@ static double now_us(void)
 static double run(const struct bench_case *c)
 {
 	int tail = strcmp(c->mode, "tail") == 0;
-	int fds[2] = { -1, -1 }, status, result;
+	int fds[2] = {-1, -1}, status, result;
 	posix_spawn_file_actions_t actions;
 	double begin, end;
 	char buf[4096];
@@ -81,7 +82,8 @@ static double run(const struct bench_case *c)
 		close(fds[0]);
 	posix_spawn_file_actions_destroy(&actions);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		fprintf(stderr, "%s: ended with %s %d:", c->name, WIFEXITED(status) ? "status" : "signal",
+		fprintf(stderr, "%s: ended with %s %d:", c->name,
+			WIFEXITED(status) ? "status" : "signal",
 			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 		for (char *const *word = c->argv; *word; word++)
 			fprintf(stderr, " %s", *word);

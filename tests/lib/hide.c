@@ -1,6 +1,6 @@
 /*
- * Preloaded: programs whose names are in $HIDE (separated by ':') are not there. For the tests of hosts
- * that lack newuidmap or slirp4netns; what is set-user-ID or static is not touched by it.
+ * Preloaded: programs whose names are in $HIDE (separated by ':') are not there. For the tests of
+ * hosts that lack newuidmap or slirp4netns; what is set-user-ID or static is not touched by it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

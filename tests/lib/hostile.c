@@ -1,10 +1,11 @@
 /*
  * hostile STOP_FILE - from inside a container, try to get at every process that appears.
  *
- * Runs as the container's root without CAP_SYS_PTRACE; what is started beside it by exec -u 1000 is closed
- * to it by the kernel's rules once it runs. A process that has joined the container's pid namespace on
- * the way there still has id 0, and only its undumpable memory keeps us out: any success is a hole.
- * Until STOP_FILE is there. Prints "seen N" and a line for each success; ends with 1 when there was one.
+ * Runs as the container's root without CAP_SYS_PTRACE; what is started beside it by exec -u 1000 is
+ * closed to it by the kernel's rules once it runs. A process that has joined the container's pid
+ * namespace on the way there still has id 0, and only its undumpable memory keeps us out: any
+ * success is a hole. Until STOP_FILE is there. Prints "seen N" and a line for each success; ends
+ * with 1 when there was one.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -32,7 +33,7 @@ static void hole(int pid, const char *what)
 static void attack(int pid)
 {
 	char path[64], target[256];
-	struct iovec local = { target, sizeof(target) }, remote = { (void *)0x1000, sizeof(target) };
+	struct iovec local = {target, sizeof(target)}, remote = {(void *)0x1000, sizeof(target)};
 	int fd;
 
 	/* EFAULT: we may, there is just nothing at that address. */

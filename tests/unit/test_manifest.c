@@ -17,7 +17,7 @@
 #define D2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 #define CONFIG                                                                                     \
 	"\"config\":{\"mediaType\":\"" MEDIA_TYPE_OCI_CONFIG "\",\"digest\":\"" D1 "\",\"size\":"  \
-										   "2}"
+	"2}"
 #define LAYER(type, digest, size)                                                                  \
 	"{\"mediaType\":\"" type "\",\"digest\":\"" digest "\",\"size\":" size "}"
 #define MANIFEST(layers) "{\"schemaVersion\":2," CONFIG ",\"layers\":[" layers "]}"
