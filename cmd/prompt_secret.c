@@ -102,15 +102,17 @@ int prompt_secret(struct command_context *ctx, const char *prompt, char **ret, s
 	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC);
 	if (signal_fd < 0)
 		return error_errno(err, errno, "make a signalfd");
-	command_print(ctx, "%s", prompt);
-	if (command_flush(ctx, err) < 0)
-		return -1;
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ICANON | ISIG;
 	sigprocmask(SIG_BLOCK, &ours, &before);
+	/* Before the prompt: who answers it at once must neither be shown nor thrown away. */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	while ((n = read_byte_guarded(&c, signal_fd, &ours, &before, &silent, &normal)) > 0 &&
+	command_print(ctx, "%s", prompt);
+	n = 0;
+	(void)command_flush(ctx, err); /* looked at through *err, when the terminal is as it was */
+	while (!*err &&
+		(n = read_byte_guarded(&c, signal_fd, &ours, &before, &silent, &normal)) > 0 &&
 		c != '\n') {
 		too_long = line.len == LINE_MAX_BYTES;
 		if (too_long)
@@ -119,6 +121,8 @@ int prompt_secret(struct command_context *ctx, const char *prompt, char **ret, s
 	}
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &normal);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (*err)
+		return -1;
 	command_print(ctx, "\n");
 	if (command_flush(ctx, err) < 0)
 		return -1;
