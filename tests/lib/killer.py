@@ -119,7 +119,9 @@ class Killer:
         while True:
             found = leftover.look(STORE, RUNTIME)
             if not with_tmp:
-                found = [f for f in found if not f.startswith("left in tmp")]
+                # What a killed create leaves in tmp/ and the name that leads there are the next writer's
+                # to sweep and take over: the round ends with a container of the same name.
+                found = [f for f in found if not f.startswith(("left in tmp", "name: "))]
             if not found:
                 return
             if time.monotonic() > deadline:
