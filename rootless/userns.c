@@ -229,8 +229,11 @@ static int clone_refused(int why, struct error **err)
  * Must write nothing; waits to be killed. */
 __attribute__((noreturn)) static int holder_main(void *data)
 {
-	(void)data;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* Killed before that, the parent would leave us here for ever, with its descriptors and the
+	 * locks they hold. */
+	if (syscall(SYS_getppid) != (long)(intptr_t)data)
+		_exit(1);
 	for (;;)
 		(void)syscall(SYS_pause);
 }
@@ -329,7 +332,7 @@ static int holder_start(struct userns_request *req, struct error **err)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	req->holder = clone(holder_main, (char *)req->stack + HOLDER_STACK_SIZE,
-		CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+		CLONE_NEWUSER | CLONE_VM | SIGCHLD, (void *)(intptr_t)getpid());
 	why = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return req->holder < 0 ? clone_refused(why, err) : 0;
