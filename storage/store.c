@@ -379,6 +379,35 @@ void store_forget_sockets(struct store *store, const char *id)
 	}
 }
 
+int store_make_entry(struct store *store, const char *name, int *ret_dir_fd, int *ret_lock_fd,
+	struct error **err)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (int attempt = 0; attempt < 1000; attempt++) {
+		cleanup_close int dir_fd = -1, lock_fd = -1;
+		cleanup_error struct error *one = NULL;
+
+		if (mkdirat(store->tmp_fd, name, 0700) < 0 && errno != EEXIST)
+			return error_errno(err, errno, "create 'tmp/%s' in the store", name);
+		dir_fd = openat(
+			store->tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir_fd < 0 && errno != ENOENT)
+			return error_errno(err, errno, "open 'tmp/%s' in the store", name);
+		if (dir_fd >= 0)
+			lock_fd = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, &one);
+		if (lock_fd >= 0) {
+			*ret_dir_fd = steal_fd(&dir_fd);
+			*ret_lock_fd = steal_fd(&lock_fd);
+			return 0;
+		}
+		if (one && one->kind != ERR_CONFLICT && one->errnum != ENOENT)
+			return error_move(err, &one);
+		nanosleep(&pause, NULL);
+	}
+	return error_set(err, ERR_CONFLICT, "'tmp/%s' in the store is removed all the time", name);
+}
+
 int store_discard(struct store *store, const char *name, struct error **err)
 {
 	char *const names[] = {(char *)name, NULL};

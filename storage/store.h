@@ -55,6 +55,14 @@ int store_sync(const struct store *store, struct error **err);
 int store_remove_trees(
 	struct store *store, int dir_fd, char *const *names, int userns_fd, struct error **err);
 
+/**
+ * store_make_entry() - make the directory tmp/NAME and lock it
+ * A sweeper may find it between the two and take it for garbage: then it is made again.
+ * @ret_lock_fd: holds tmp/NAME/lock
+ */
+int store_make_entry(struct store *store, const char *name, int *ret_dir_fd, int *ret_lock_fd,
+	struct error **err);
+
 /** store_discard() - delete tmp/NAME and all in it, inside the user namespace where other ids'
  * files need that. What stays after a failure is swept later. */
 int store_discard(struct store *store, const char *name, struct error **err);

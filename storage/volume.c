@@ -80,16 +80,8 @@ int volume_create(struct store *store, const struct volume *volume, struct error
 	if (volume_name_check(volume->name, err) < 0)
 		return -1;
 	random_hex(tmp + strlen(tmp), 32);
-	if (mkdirat(store->tmp_fd, tmp, 0700) < 0)
-		return error_errno(err, errno, "create volume '%s'", volume->name);
-	dir_fd = openat(store->tmp_fd, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0) {
-		error_errno(err, errno, "create volume '%s'", volume->name);
-		goto undo;
-	}
-	lock_fd = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err);
-	if (lock_fd < 0)
-		goto undo;
+	if (store_make_entry(store, tmp, &dir_fd, &lock_fd, err) < 0)
+		return error_wrap(err, "create volume '%s'", volume->name);
 	if (mkdirat(dir_fd, "_data", 0755) < 0) {
 		error_errno(err, errno, "create volume '%s'", volume->name);
 		goto undo;

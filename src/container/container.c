@@ -274,16 +274,8 @@ int container_create(struct store *store, struct container_config *config, struc
 	clock_gettime(CLOCK_REALTIME, &now);
 	config->created_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 
-	if (mkdirat(store->tmp_fd, id, 0700) < 0)
-		return error_errno(err, errno, "create container directory '%.12s'", id);
-	container->dir_fd = openat(store->tmp_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (container->dir_fd < 0) {
-		error_errno(err, errno, "open container directory '%.12s'", id);
-		goto undo;
-	}
-	lock_fd = lock_open(container->dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err);
-	if (lock_fd < 0)
-		goto undo;
+	if (store_make_entry(store, id, &container->dir_fd, &lock_fd, err) < 0)
+		return error_wrap(err, "create container");
 	if (config->name) {
 		if (names_claim(store, config->name, id, err) < 0)
 			goto undo;
