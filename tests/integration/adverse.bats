@@ -133,20 +133,28 @@ stopped()
 @test "a hostile process gets nothing of 1,000 execs" {
 	load_busybox
 	cp "$POD_TEST_STAGE/tests/lib/hostile" "$HOME/hostile"
-	pod run -d --name prey --network none -v "$HOME/hostile:/hostile:ro" localhost/busybox /hostile /stop
-	wait_until 20 sh -c 'pod logs prey | grep watching'
-	run sh -c 'seq 1000 | xargs -I "{}" pod exec -u 1000 prey true'
-	assert_success
-	pod exec prey touch /stop || : # the container may end before touch does
-	run pod wait prey
-	assert_output 0
-	run pod logs prey
-	refute_output --partial "got "
-	# It did look; how many it meets depends on who else wants the processors.
-	local seen
+	# How many processes it meets in a thousand execs depends on who else wants the processors: more
+	# rounds until it has met 300.
+	local seen=0
 
-	seen=$(sed -n 's/^seen //p' <<<"$output")
-	[ "$seen" -ge 100 ] || fail "it saw only $seen processes"
+	mkdir "$HOME/flag"
+	for _ in 1 2 3 4 5; do
+		pod run -d --name prey --network none -v "$HOME/hostile:/hostile:ro" -v "$HOME/flag:/flag:ro" localhost/busybox /hostile /flag/stop
+		wait_until 20 sh -c 'pod logs prey | grep watching'
+		run sh -c 'seq 1000 | xargs -I "{}" pod exec -u 1000 prey true'
+		assert_success
+		# From outside: a command run as the container's root is rightly open to it.
+		touch "$HOME/flag/stop"
+		run pod wait prey
+		[ "$output" = 0 ] || fail "$(pod logs prey)"
+		run pod logs prey
+		refute_output --partial "got "
+		seen=$((seen + $(sed -n 's/^seen //p' <<<"$output")))
+		pod rm prey
+		rm "$HOME/flag/stop"
+		[ "$seen" -lt 300 ] || break
+	done
+	[ "$seen" -ge 300 ] || fail "it saw only $seen processes"
 }
 
 # --- after a reboot -----------------------------------------------------------------------------------
