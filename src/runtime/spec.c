@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "runtime/capability.h"
+#include "runtime/hooks.h"
 #include "runtime/rlimit.h"
 #include "runtime/seccomp.h"
 #include "runtime/spec.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-#define OCI_VERSION "1.2.0"
 
 struct runtime_spec *runtime_spec_new(void)
 {
@@ -62,6 +61,7 @@ void runtime_spec_free(struct runtime_spec *spec)
 	free(spec->cgroups_path);
 	seccomp_program_free(spec->seccomp);
 	strv_free(spec->annotations);
+	hooks_clear(spec->hooks);
 	free(spec);
 }
 
@@ -322,6 +322,7 @@ char *runtime_spec_write(const struct runtime_spec *spec)
 	if (spec->domainname)
 		json_put_string(&w, "domainname", spec->domainname);
 	write_mounts(&w, spec);
+	hooks_write(&w, spec->hooks);
 	write_pairs(&w, "annotations", spec->annotations);
 	write_linux(&w, spec);
 	json_write_object_end(&w);

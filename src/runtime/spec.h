@@ -15,6 +15,8 @@
  * where the specification says so; they may come from images and are hostile.
  */
 
+#define OCI_VERSION "1.2.0"
+
 enum namespace_type {
 	NAMESPACE_USER,
 	NAMESPACE_MOUNT,
@@ -111,6 +113,28 @@ enum rootfs_propagation {
 	PROPAGATION_UNBINDABLE
 };
 
+/* Lifecycle hooks (hooks.h). */
+enum hook_point {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_POINT_COUNT,
+};
+
+struct runtime_hook {
+	char *path;         /* absolute */
+	char **args, **env; /* args NULL: the path alone; env NULL: empty */
+	uint32_t timeout_s; /* 0: none */
+};
+
+struct runtime_hooks {
+	struct runtime_hook *items;
+	size_t count, capacity;
+};
+
 struct runtime_spec {
 	struct runtime_process process;
 	char *root_path; /* of a bundle; NULL when the engine gives a root mounter */
@@ -132,7 +156,8 @@ struct runtime_spec {
 	 * from is kept as text for config.json and inspect. */
 	struct seccomp_program *seccomp;
 	char **annotations; /* "name=value" */
-	bool privileged;    /* engine: host devices, no masks; written out as its effects */
+	struct runtime_hooks hooks[HOOK_POINT_COUNT];
+	bool privileged; /* engine: host devices, no masks; written out as its effects */
 };
 
 /** runtime_spec_new() - all defaults as an empty config.json has; namespaces inherit, fds -1. */
