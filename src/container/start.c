@@ -265,7 +265,9 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.stderr_fd = start->stderr_fd,
 		.preserve_fds = start->preserve_fds,
 		.cgroup_fd = -1,
+		.start_fd = -1,
 		.init = start->container->config->init,
+		.id = start->container->config->id,
 		.notes = notes,
 	};
 

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/mount.h"
 #include "runtime/namespaces.h"
@@ -156,15 +157,69 @@ static int set_names(const struct runtime_spec *spec, struct error **err)
 	return 0;
 }
 
+static bool has_hooks(const struct runtime_spec *spec)
+{
+	return spec->hooks[HOOK_CREATE_CONTAINER].count || spec->hooks[HOOK_START_CONTAINER].count;
+}
+
+/* Our pid where the caller's procfs is from, which still is on /proc. */
+static pid_t own_host_pid(void)
+{
+	char text[16];
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static int run_hooks(
+	struct init_context *context, enum hook_point point, const char *status, struct error **err)
+{
+	const struct runtime_spec *spec = context->spec;
+	const struct runtime_state state = {
+		.id = context->opts->id,
+		.status = status,
+		.pid = context->host_pid,
+		.bundle = context->opts->bundle,
+		.annotations = spec->annotations,
+	};
+	cleanup_free char *text = NULL;
+
+	if (!spec->hooks[point].count)
+		return 0;
+	text = runtime_state_text(&state);
+	return hooks_run(&spec->hooks[point], point, text, err);
+}
+
+/* Hooks of the create operation: the caller's first. */
+static int run_create_hooks(struct init_context *context, struct error **err)
+{
+	const struct runtime_hooks *hooks = context->spec->hooks;
+	struct sync_message message = {.step = SYNC_HOOKS};
+	int fds[SYNC_FDS_MAX];
+	size_t count;
+
+	if (hooks[HOOK_PRESTART].count || hooks[HOOK_CREATE_RUNTIME].count) {
+		if (sync_send(context->sync_fd, &message, NULL, 0) < 0)
+			return error_errno(err, errno, "ask for hooks");
+		if (sync_receive(context->sync_fd, &message, sizeof(message), fds, &count) !=
+				sizeof(message) ||
+			message.step != SYNC_CONTINUE)
+			_exit(127); /* a hook failed, or the caller died */
+	}
+	return run_hooks(context, HOOK_CREATE_CONTAINER, "creating", err);
+}
+
 /* Everything up to READY. SLAVE: -1 without a terminal. */
-static int set_up(struct init_context *context, int *ret_slave, struct error **err)
+static int set_up(struct init_context *context, int *ret_master, int *ret_slave, struct error **err)
 {
 	const struct runtime_spec *spec = context->spec;
 	struct mount_options root_options = {0};
-	struct sync_message ready = {.step = SYNC_READY};
-	cleanup_close int master = -1, cwd_fd = -1;
+	cleanup_close int cwd_fd = -1;
 	cleanup_error struct error *no_cwd = NULL;
 
+	if (has_hooks(spec))
+		context->host_pid = own_host_pid();
 	/* Nothing that is mounted here may reach the host; what the host mounts may come in. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_errno(err, errno, "separate the mounts from the host's");
@@ -172,7 +227,9 @@ static int set_up(struct init_context *context, int *ret_slave, struct error **e
 		return error_wrap(err, "container's root");
 	if (init_mount_all(context, err) < 0 || init_make_devices(context, err) < 0)
 		return -1;
-	if (spec->process.terminal && init_make_terminal(context, &master, ret_slave, err) < 0)
+	if (spec->process.terminal && init_make_terminal(context, ret_master, ret_slave, err) < 0)
+		return -1;
+	if (run_create_hooks(context, err) < 0)
 		return -1;
 	if (set_names(spec, err) < 0 || init_write_sysctls(context, err) < 0 ||
 		init_mask_paths(context, err) < 0 || init_readonly_paths(context, err) < 0)
@@ -188,11 +245,9 @@ static int set_up(struct init_context *context, int *ret_slave, struct error **e
 		root_options.attr_set |= MOUNT_ATTR_NODEV;
 	if (mount_apply(context->root_fd, &root_options) < 0)
 		return error_errno(err, errno, "set the options of the container's root");
-	if (switch_root(context, err) < 0 || set_root_propagation(spec, err) < 0)
+	if (switch_root(context, err) < 0)
 		return -1;
-	if (sync_send(context->sync_fd, &ready, &master, master >= 0) < 0)
-		return error_errno(err, errno, "report to the monitor");
-	return 0;
+	return set_root_propagation(spec, err);
 }
 
 /* Put FDS[0..2] on 0, 1, 2. */
@@ -239,25 +294,87 @@ static int prepare_descriptors(struct init_context *context, int slave, struct e
 	return 0;
 }
 
-__attribute__((noreturn)) void init_main(struct init_context *context)
+static int send_ready(struct init_context *context, int master, struct error **err)
 {
-	struct error *err = NULL;
+	const struct sync_message ready = {.step = SYNC_READY};
+
+	if (sync_send(context->sync_fd, &ready, &master, master >= 0) < 0)
+		return error_errno(err, errno, "report to the caller");
+	return 0;
+}
+
+/* Nothing of the host is kept open while we wait, for however long that is. */
+static void close_others(int first, int one, int other)
+{
+	int low = MIN(one, other), high = MAX(one, other);
+
+	if (low > first)
+		(void)close_range((unsigned int)first, (unsigned int)low - 1, 0);
+	if (high > low + 1)
+		(void)close_range((unsigned int)low + 1, (unsigned int)high - 1, 0);
+	(void)close_range((unsigned int)high + 1, ~0U, 0);
+}
+
+/* Wait for SYNC_EXEC, from our caller or (after SYNC_DETACH) on the listening socket. */
+static void await_exec(struct init_context *context)
+{
+	int first = 3 + (int)context->opts->preserve_fds, listen_fd = context->opts->start_fd;
 	struct sync_message message;
-	int fds[SYNC_FDS_MAX], slave = -1;
+	int fds[SYNC_FDS_MAX];
 	size_t count;
 	long n;
+
+	n = sync_receive(context->sync_fd, &message, sizeof(message), fds, &count);
+	if (n == sizeof(message) && message.step == SYNC_EXEC)
+		return;
+	if (n != sizeof(message) || message.step != SYNC_DETACH || listen_fd < 0)
+		_exit(127); /* the caller gave up, or died */
+	close_others(first, context->sync_fd, listen_fd);
+	for (;;) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0)
+			_exit(127);
+		if (fd < first) {
+			int moved = fcntl(fd, F_DUPFD_CLOEXEC, first);
+
+			fd_replace(&fd, moved);
+		}
+		/* Somebody who asks whether we are here still just closes. */
+		n = sync_receive(fd, &message, sizeof(message), fds, &count);
+		if (n == sizeof(message) && message.step == SYNC_EXEC) {
+			fd_replace(&context->sync_fd, fd);
+			close_keep_errno(listen_fd);
+			return;
+		}
+		close_keep_errno(fd);
+	}
+}
+
+__attribute__((noreturn)) void init_main(struct init_context *context)
+{
+	const struct runtime_options *opts = context->opts;
+	struct error *err = NULL;
+	int slave = -1, master = -1;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* With a copy of the caller's end we would never see it go. */
 	close_keep_errno(context->caller_fd);
-	if (send_namespaces(context, &err) < 0 || set_up(context, &slave, &err) < 0)
+	if (send_namespaces(context, &err) < 0 || set_up(context, &master, &slave, &err) < 0 ||
+		prepare_descriptors(context, slave, &err) < 0)
 		init_fail(context, err);
-	n = sync_receive(context->sync_fd, &message, sizeof(message), fds, &count);
-	if (n != sizeof(message) || message.step != SYNC_EXEC)
-		_exit(127); /* the caller gave up, or died */
-	if (prepare_descriptors(context, slave, &err) < 0)
+	/* From here on the end of the caller is seen by the end of its socket. */
+	if (opts->outlives_caller)
+		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (send_ready(context, master, &err) < 0)
 		init_fail(context, err);
-	if (context->opts->init) {
+	close_keep_errno(master);
+	await_exec(context);
+	if (run_hooks(context, HOOK_START_CONTAINER, "created", &err) < 0)
+		init_fail(context, err);
+	if (opts->init) {
 		pid_t child = fork();
 
 		if (child < 0) {
@@ -267,5 +384,5 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 		if (child > 0)
 			init_reap(child);
 	}
-	process_exec(context->plan, 3 + (int)context->opts->preserve_fds, context->sync_fd);
+	process_exec(context->plan, 3 + (int)opts->preserve_fds, context->sync_fd);
 }

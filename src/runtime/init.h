@@ -14,8 +14,9 @@ struct init_context {
 	int caller_fd;   /* the caller's end, to be closed in init */
 	bool privileged; /* no user namespace between us and the host: device nodes can be made */
 	/* filled in on the way */
-	int root_fd; /* the root mount, attached */
-	int proc_fd; /* procfs mounted by us, -1 none or the outer one */
+	int root_fd;    /* the root mount, attached */
+	pid_t host_pid; /* of init, as its caller sees it; only with hooks */
+	int proc_fd;    /* procfs mounted by us, -1 none or the outer one */
 	bool dev_is_mounted;
 	bool dev_is_foreign; /* /dev is a bind mount of the user's: nothing is made in it */
 };

@@ -418,7 +418,8 @@ __attribute__((noreturn)) void process_exec(
 	/* Away from the session keyring of the user's login, whose keys possession alone would
 	 * open. The number of keyrings is limited; without one of its own the process is as it was
 	 * before. */
-	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	if (!(plan->flags & PROCESS_KEEP_KEYRING))
+		(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	/* Already a session leader is fine. */
 	(void)setsid();
 	if (plan->flags & PROCESS_TERMINAL) {

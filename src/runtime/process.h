@@ -53,10 +53,11 @@ enum process_plan_flags {
 	PROCESS_NO_NEW_PRIVILEGES = 1,
 	PROCESS_OOM_SCORE_ADJ = 2,
 	PROCESS_TERMINAL = 4,
-	PROCESS_CAPS_FOR_USER = 8, /* keep effective/permitted/ambient for a non-root user */
-	PROCESS_PDEATHSIG = 16,    /* SIGKILL when the parent dies; set after the last id change */
-	PROCESS_CREATE_CWD = 32,   /* mkdir the working directory when absent (run, not exec) */
-	PROCESS_CAPS_HELD = 64,    /* all that we hold are meant: those we lack are left out */
+	PROCESS_CAPS_FOR_USER = 8,  /* keep effective/permitted/ambient for a non-root user */
+	PROCESS_PDEATHSIG = 16,     /* SIGKILL when the parent dies; set after the last id change */
+	PROCESS_CREATE_CWD = 32,    /* mkdir the working directory when absent (run, not exec) */
+	PROCESS_CAPS_HELD = 64,     /* all that we hold are meant: those we lack are left out */
+	PROCESS_KEEP_KEYRING = 128, /* stay in the caller's session keyring */
 };
 
 /* Where a start failed; travels as data (style: fixed-size struct on a close-on-exec pipe). */

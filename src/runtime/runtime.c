@@ -12,9 +12,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/namespaces.h"
 #include "runtime/process_plan.h"
@@ -34,6 +36,7 @@
  * in the user namespace it cannot be reached by a container that shares the host's pid namespace.
  */
 
+#define PRESERVE_FDS_MAX  4096
 #define HELPER_STACK_SIZE (1u << 20) /* untouched pages cost nothing */
 
 struct helper {
@@ -305,8 +308,9 @@ static int check_spec(
 		spec->namespaces[NAMESPACE_UTS].mode != NAMESPACE_NEW)
 		return error_set(err, ERR_INVALID,
 			"a host name cannot be set in a UTS namespace that is shared");
-	if (spec->process.terminal && opts->preserve_fds > 64)
-		return error_set(err, ERR_INVALID, "too many descriptors to pass on");
+	if (opts->preserve_fds > PRESERVE_FDS_MAX)
+		return error_set(
+			err, ERR_INVALID, "more than %d descriptors to pass on", PRESERVE_FDS_MAX);
 	return 0;
 }
 
@@ -353,6 +357,9 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.sync_fd = -1,
 		.terminal_fd = -1,
 		.notes = opts->notes,
+		.spec = spec,
+		.id = opts->id,
+		.bundle = opts->bundle,
 	};
 	cleanup_close int init_fd = -1;
 	bool opened[NAMESPACE_COUNT] = {false};
@@ -363,7 +370,9 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		instance.namespace_fds[i] = helper.join_fds[i] = -1;
 	if (check_spec(spec, opts, err) < 0 ||
 		process_plan_build(&spec->process, spec->seccomp,
-			opts->init ? 0 : PROCESS_PDEATHSIG, &plan, &len, err) < 0)
+			(opts->init || opts->outlives_caller ? 0 : PROCESS_PDEATHSIG) |
+				(opts->keep_keyring ? PROCESS_KEEP_KEYRING : 0),
+			&plan, &len, err) < 0)
 		return -1;
 	context.plan = plan;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -402,6 +411,120 @@ bool runtime_init_has_ended(const struct runtime_instance *instance)
 	       info.si_pid != 0;
 }
 
+/* What came before the pivot in init is done, what comes after waits for this. */
+static int run_hooks(struct runtime_instance *instance, struct error **err)
+{
+	const struct runtime_spec *spec = instance->spec;
+	const struct runtime_state state = {
+		.id = instance->id,
+		.status = "creating",
+		.pid = instance->pid,
+		.bundle = instance->bundle,
+		.annotations = spec->annotations,
+	};
+	cleanup_free char *text = runtime_state_text(&state);
+	const struct sync_message message = {.step = SYNC_CONTINUE};
+
+	if (hooks_run(&spec->hooks[HOOK_PRESTART], HOOK_PRESTART, text, err) < 0 ||
+		hooks_run(&spec->hooks[HOOK_CREATE_RUNTIME], HOOK_CREATE_RUNTIME, text, err) < 0)
+		return -1;
+	if (sync_send(instance->sync_fd, &message, NULL, 0) < 0)
+		return error_errno(err, errno, "tell the container's init to go on");
+	return 0;
+}
+
+int runtime_ready(struct runtime_instance *instance, struct error **err)
+{
+	struct sync_message message;
+	int fds[SYNC_FDS_MAX];
+	size_t count;
+
+	if (instance->is_ready)
+		return 0;
+	if (instance->spec && (instance->spec->hooks[HOOK_PRESTART].count ||
+				      instance->spec->hooks[HOOK_CREATE_RUNTIME].count)) {
+		if (await_step(instance, SYNC_HOOKS, &message, fds, &count, err) < 0)
+			goto fail;
+		close_fds(fds, count);
+		if (run_hooks(instance, err) < 0)
+			goto fail;
+	}
+	if (await_step(instance, SYNC_READY, &message, fds, &count, err) < 0)
+		goto fail;
+	if (count) {
+		instance->terminal_fd = fds[0];
+		close_fds(fds + 1, count - 1);
+	}
+	instance->is_ready = true;
+	return 0;
+fail:
+	runtime_instance_destroy(instance);
+	return -1;
+}
+
+int runtime_detach(struct runtime_instance *instance, struct error **err)
+{
+	const struct sync_message message = {.step = SYNC_DETACH};
+
+	if (sync_send(instance->sync_fd, &message, NULL, 0) < 0) {
+		error_errno(err, errno, "tell the container's init to wait");
+		runtime_instance_destroy(instance);
+		return -1;
+	}
+	instance->pid = 0; /* not ours any more */
+	runtime_instance_destroy(instance);
+	return 0;
+}
+
+/* The address of NAME below DIR_FD, which may lie too deep for one. */
+static int start_address(
+	int dir_fd, const char *name, struct sockaddr_un *address, struct error **err)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if ((size_t)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s",
+		    dir_fd, name) >= sizeof(address->sun_path))
+		return error_set(err, ERR_INVALID, "socket name '%s' is too long", name);
+	return 0;
+}
+
+int runtime_listen(int dir_fd, const char *name, struct error **err)
+{
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (start_address(dir_fd, name, &address, err) < 0)
+		return -1;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		listen(fd, 8) < 0)
+		return error_errno(err, errno, "make socket '%s'", name);
+	return steal_fd(&fd);
+}
+
+int runtime_connect(int dir_fd, const char *name, struct runtime_instance *ret, struct error **err)
+{
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (start_address(dir_fd, name, &address, err) < 0)
+		return -1;
+	if (fd < 0)
+		return error_errno(err, errno, "make a socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			return error_set(err, ERR_CONFLICT, "it is not waiting to be started");
+		return error_errno(err, errno, "connect to the container's init");
+	}
+	*ret = (struct runtime_instance){
+		.pidfd = -1,
+		.sync_fd = steal_fd(&fd),
+		.terminal_fd = -1,
+		.is_ready = true,
+	};
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		ret->namespace_fds[i] = -1;
+	return 0;
+}
+
 int runtime_start(struct runtime_instance *instance, struct error **err)
 {
 	struct sync_message message;
@@ -410,12 +533,8 @@ int runtime_start(struct runtime_instance *instance, struct error **err)
 	size_t count;
 	long n;
 
-	if (await_step(instance, SYNC_READY, &message, fds, &count, err) < 0)
-		goto fail;
-	if (count) {
-		instance->terminal_fd = fds[0];
-		close_fds(fds + 1, count - 1);
-	}
+	if (runtime_ready(instance, err) < 0)
+		return -1;
 	message = (struct sync_message){.step = SYNC_EXEC};
 	if (sync_send(instance->sync_fd, &message, NULL, 0) < 0) {
 		error_errno(err, errno, "tell the container's init to go on");

@@ -13,10 +13,18 @@
  *   runtime_create()  clones init into its namespaces; returns when init has sent its namespace
  *                     descriptors. Init goes on with mounts meanwhile.
  *   (caller)          network, or anything else that wants the network namespace
- *   runtime_start()   waits until init is ready, tells it to execve, waits for the outcome.
+ *   runtime_ready()   waits until init is ready, running hooks meanwhile (part of runtime_start()
+ *                     when it was not called before)
+ *   runtime_start()   tells init to execve, waits for the outcome.
+ *
+ * or, when another process is to start it (runtime_options.start_fd):
+ *
+ *   runtime_create(), runtime_ready(), (record committed), runtime_detach(); the caller may end.
+ *   runtime_connect() in the other process, and runtime_start() on what it gives.
  *
  * The caller must be single-threaded. Init is always a direct child of the caller (CLONE_PARENT
- * through a short-lived helper when a user namespace is entered), with PDEATHSIG SIGKILL.
+ * through a short-lived helper when a user namespace is entered). It dies with the caller: until
+ * its execve when it may outlive it, until runtime_detach(), else always (PDEATHSIG).
  */
 
 /**
@@ -44,7 +52,17 @@ struct runtime_options {
 	int cgroup_fd;
 	/* Run PID 1 as a minimal init (--init) that reaps and forwards signals. */
 	bool init;
-	/* Fallback notes, one line each ("... ; remedy"), are appended here when not NULL. */
+	/* What runs when execve is done lives on without the caller. */
+	bool outlives_caller;
+	/* Listening SOCK_SEQPACKET socket (borrowed) on which init waits for runtime_connect()
+	 * after runtime_detach(); -1: the caller itself starts it. */
+	int start_fd;
+	/* The session keyring of the caller is kept (--no-new-keyring). */
+	bool keep_keyring;
+	/* Who the container is, for the state that hooks get; needed with hooks. Borrowed until
+	 * runtime_start() or runtime_detach(). BUNDLE: absolute. */
+	const char *id, *bundle;
+	/* Fall-back notes, one line each ("... ; remedy"), are appended here when not NULL. */
 	char ***notes;
 };
 
@@ -56,6 +74,9 @@ struct runtime_instance {
 	int terminal_fd;                    /* pty master, -1 without a terminal */
 	int namespace_fds[NAMESPACE_COUNT]; /* of init; -1: same as the caller's */
 	char ***notes;                      /* runtime_options.notes */
+	const struct runtime_spec *spec;    /* borrowed: for hooks; NULL: none to run */
+	const char *id, *bundle;            /* runtime_options' */
+	bool is_ready;                      /* runtime_ready() was there */
 };
 
 /**
@@ -68,10 +89,34 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	struct runtime_instance *ret, struct error **err);
 
 /**
+ * runtime_ready() - wait until init has done everything but execve
+ * Runs prestart and createRuntime hooks. On return 0 instance->terminal_fd is the pty master when
+ * there is a terminal. @err: what init reports from set-up, or a hook. On failure init has been
+ * killed and reaped.
+ */
+int runtime_ready(struct runtime_instance *instance, struct error **err);
+
+/**
+ * runtime_detach() - leave init to whoever connects to runtime_options.start_fd
+ * Ready, with start_fd given. From here on init lives on without us; its descriptors are closed.
+ */
+int runtime_detach(struct runtime_instance *instance, struct error **err);
+
+/**
+ * runtime_connect() - to the init that waits on socket NAME below DIR_FD
+ * @ret: an instance for runtime_start() of which only sync_fd is there (pid 0, no hooks)
+ * @err: ERR_CONFLICT: nobody waits there, it was started (or has ended)
+ */
+int runtime_connect(int dir_fd, const char *name, struct runtime_instance *ret, struct error **err);
+
+/** runtime_listen() - the socket NAME below DIR_FD for runtime_options.start_fd. Returns it. */
+int runtime_listen(int dir_fd, const char *name, struct error **err);
+
+/**
  * runtime_start() - let init run the command
  * @err: what init reports from set-up (any kind), or from execve: ERR_NO_SUCH_COMMAND (127),
  *       ERR_CANNOT_INVOKE (126). On failure init has been killed and reaped.
- * On return 0 the command is running and sync_fd is closed.
+ * On return 0 the command is running and sync_fd is closed. poststart hooks are the caller's.
  */
 int runtime_start(struct runtime_instance *instance, struct error **err);
 

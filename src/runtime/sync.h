@@ -13,16 +13,34 @@
  *   step             from     when                                           carries
  *   SYNC_NAMESPACES  init     first of all, before any mount or id change    namespace descriptors
  *   SYNC_NOTE        init     any time until READY: a fall-back was taken    text
+ *   SYNC_HOOKS       init     mounts in place, before the pivot; only with
+ *                             prestart or createRuntime hooks
+ *   SYNC_CONTINUE    caller   these hooks have run
  *   SYNC_READY       init     root, mounts, devices, terminal in place       pty master or nothing
+ *   SYNC_DETACH      caller   somebody else will say EXEC, on a connection
+ *                             to runtime_options.start_fd; ours may close
  *   SYNC_EXEC        caller   network and all other third parties are done
- *   SYNC_ERROR       init     instead of NAMESPACES or READY; init then ends kind, errnum, text
+ *   SYNC_ERROR       init     instead of NAMESPACES, HOOKS or READY; init    kind, errnum, text
+ *                             then ends
+ *
+ * After SYNC_DETACH init waits on the listening socket for one who says SYNC_EXEC; connections that
+ * close without are nothing to it.
  *
  * After SYNC_EXEC init sends one struct process_failure (process.h), which is of another size, or
  * nothing: end of file means that execve closed the socket. A message out of order is an error of
  * its own, so is end of file before READY (init died).
  */
 
-enum sync_step { SYNC_NAMESPACES = 1, SYNC_NOTE, SYNC_READY, SYNC_EXEC, SYNC_ERROR };
+enum sync_step {
+	SYNC_NAMESPACES = 1,
+	SYNC_NOTE,
+	SYNC_READY,
+	SYNC_EXEC,
+	SYNC_ERROR,
+	SYNC_HOOKS,
+	SYNC_CONTINUE,
+	SYNC_DETACH,
+};
 
 struct sync_message {
 	uint32_t step;
