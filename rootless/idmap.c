@@ -33,6 +33,73 @@ char *id_ranges_text(const struct id_range *ranges, size_t count)
 	return strbuf_detach(&out);
 }
 
+int id_ranges_read(const char *path, struct id_range **ret, size_t *ret_count, struct error **err)
+{
+	cleanup_free struct id_range *ranges = NULL;
+	cleanup_free char *text = NULL;
+	size_t count = 0, capacity = 0;
+	unsigned int inside, outside, length;
+	const char *p;
+	int used;
+
+	if (read_file_limited(AT_FDCWD, path, 65536, &text, NULL, err) < 0)
+		return -1;
+	for (p = text; sscanf(p, "%u %u %u%n", &inside, &outside, &length, &used) == 3; p += used) {
+		array_grow(ranges, count, capacity);
+		ranges[count++] = (struct id_range){inside, outside, length};
+	}
+	*ret = steal_ptr(&ranges);
+	*ret_count = count;
+	return 0;
+}
+
+uint32_t id_ranges_total(const struct id_range *ranges, size_t count)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += ranges[i].count;
+	return (uint32_t)MIN(total, (uint64_t)UINT32_MAX);
+}
+
+void id_ranges_clip(
+	struct id_range *ranges, size_t *count, const struct id_range *own, size_t own_count)
+{
+	uint64_t next = *count ? ranges[0].container_id : 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		uint64_t first = ranges[i].host_id, end = first + ranges[i].count, length = 0;
+
+		/* The first piece that is there: a range with holes is nothing anybody has. */
+		for (size_t j = 0; j < own_count && !length; j++) {
+			uint64_t low = MAX(first, (uint64_t)own[j].container_id);
+			uint64_t high = MIN(end, (uint64_t)own[j].container_id + own[j].count);
+
+			if (low >= high)
+				continue;
+			first = low;
+			length = high - low;
+		}
+		if (!length)
+			continue;
+		ranges[kept++] =
+			(struct id_range){(uint32_t)next, (uint32_t)first, (uint32_t)length};
+		next += length;
+	}
+	*count = kept;
+}
+
+bool id_map_is_single(const char *path)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free struct id_range *ranges = NULL;
+	size_t count;
+
+	return id_ranges_read(path, &ranges, &count, &ignored) == 0 &&
+	       id_ranges_total(ranges, count) <= 1;
+}
+
 /* FNV-1a, 64 bits: names sockets of one user's own directory; nothing trusts it. */
 static uint64_t hash_add(uint64_t hash, const struct id_range *ranges, size_t count)
 {

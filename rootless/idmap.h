@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,29 @@ void id_maps_clear(struct id_maps *maps);
  * @err: ERR_NOT_FOUND: no range for the user; the message names file, user and the remedy
  */
 int id_maps_default(struct id_maps *ret, struct error **err);
+
+/**
+ * id_ranges_read() - a user namespace's map, as /proc/PID/uid_map shows it
+ * @path: "/proc/self/uid_map" and the like; the namespace is that of the process
+ * @ret:  owned; host_id is what the reader's namespace calls the id
+ */
+int id_ranges_read(const char *path, struct id_range **ret, size_t *ret_count, struct error **err);
+
+/** id_ranges_total() - how many ids they map, at most UINT32_MAX. */
+uint32_t id_ranges_total(const struct id_range *ranges, size_t count);
+
+/**
+ * id_ranges_clip() - leave out of a map what its host ids have no place for
+ * @ranges, @count: changed in place; container ids stay without holes, from @ranges[0] on
+ * @own: the namespace that the host ids belong to (id_ranges_read() of ourselves)
+ * In a container /etc/subuid may name ids that the container itself has not.
+ */
+void id_ranges_clip(
+	struct id_range *ranges, size_t *count, const struct id_range *own, size_t own_count);
+
+/** id_map_is_single() - does the user namespace of the process map one user id at most? (PATH as
+ * for id_ranges_read(); false when it cannot be read) */
+bool id_map_is_single(const char *path);
 
 /** id_maps_hash() - 16 lower-case hex digits and NUL that name this map (for socket names). */
 void id_maps_hash(const struct id_maps *maps, char out[17]);

@@ -14,9 +14,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "rootless/userns.h"
@@ -39,6 +41,8 @@
 
 struct userns_request {
 	struct id_maps maps;
+	enum userns_rung rung;
+	char *why;         /* not a better rung; NULL: this is the best */
 	int userns_fd;     /* got already */
 	pid_t holder;      /* the waiting child; 0: none */
 	void *stack;       /* the holder's */
@@ -48,34 +52,157 @@ struct userns_request {
 
 static const char *const helper_names[2] = {"newuidmap", "newgidmap"};
 
-/* Does the user namespace that we are in map one id at most? */
-static bool single_id_namespace(void)
+static bool has_capabilities(uint32_t wanted)
 {
-	cleanup_error struct error *ignored = NULL;
-	cleanup_free char *text = NULL;
-	unsigned long long inside, outside, count, total = 0;
-	const char *p;
-	int used;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 
-	if (read_file_limited(AT_FDCWD, "/proc/self/uid_map", 65536, &text, NULL, &ignored) < 0)
-		return false;
-	for (p = text; sscanf(p, "%llu %llu %llu%n", &inside, &outside, &count, &used) == 3;
-		p += used)
-		total += count;
-	return total <= 1;
+	return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & wanted) == wanted;
 }
 
 bool userns_needed(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-	const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
-				1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP;
-
-	if (syscall(SYS_capget, &header, data) < 0 || (data[0].effective & wanted) != wanted)
+	if (!has_capabilities(1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID |
+			      1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_SETPCAP))
 		return true;
 	/* In a namespace that maps a single id no container with more than one could live. */
-	return single_id_namespace();
+	return id_map_is_single("/proc/self/uid_map");
+}
+
+/* -------- choosing the ids -------- */
+
+/* Root of a container without CAP_SYS_ADMIN: what it may do with ids of its own is enough to give
+ * all of them to a namespace, without newuidmap and without /etc/subuid. */
+static bool may_map_own_ids(void)
+{
+	return geteuid() == 0 &&
+	       has_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETFCAP) &&
+	       !id_map_is_single("/proc/self/uid_map");
+}
+
+/* RANGES become what a namespace below ours has: the same numbers. */
+static void map_identity(struct id_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ranges[i].host_id = ranges[i].container_id;
+}
+
+static int maps_own(struct id_maps *ret, struct error **err)
+{
+	struct id_maps maps = {0};
+
+	if (id_ranges_read("/proc/self/uid_map", &maps.uids, &maps.uid_count, err) < 0 ||
+		id_ranges_read("/proc/self/gid_map", &maps.gids, &maps.gid_count, err) < 0) {
+		id_maps_clear(&maps);
+		return -1;
+	}
+	map_identity(maps.uids, maps.uid_count);
+	map_identity(maps.gids, maps.gid_count);
+	*ret = maps;
+	return 0;
+}
+
+/* Can newuidmap and newgidmap do what they are there for? Else why not, with the remedy; owned. */
+static char *helpers_lack(void)
+{
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return xstrdup("newuidmap cannot gain privileges because this process runs with "
+			       "no_new_privs; start pod without it");
+	for (int i = 0; i < 2; i++) {
+		cleanup_free char *path = spawn_find(helper_names[i]);
+		struct statvfs fs;
+		struct stat st;
+
+		if (!path)
+			return xasprintf("'%s' is not installed; install it with: sudo apt-get "
+					 "install uidmap",
+				helper_names[i]);
+		if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
+			continue;
+		if (!(st.st_mode & S_ISUID) && getxattr(path, "security.capability", NULL, 0) <= 0)
+			return xasprintf("'%s' is not set-uid root; mend it with: sudo apt-get "
+					 "install --reinstall uidmap",
+				path);
+		if (fs.f_flag & ST_NOSUID)
+			return xasprintf("'%s' lies on a file system mounted nosuid; mount it "
+					 "without, or install uidmap elsewhere",
+				path);
+		if ((st.st_mode & S_ISUID) && st.st_uid != 0)
+			return xasprintf("'%s' does not belong to root here; run pod outside of "
+					 "this container",
+				path);
+	}
+	return NULL;
+}
+
+/* Subordinate ranges, as far as the namespace that we are in has them. */
+static int maps_subordinate(struct id_maps *ret, struct error **err)
+{
+	cleanup_free struct id_range *uids = NULL, *gids = NULL;
+	struct id_maps maps;
+	size_t uid_count, gid_count;
+
+	if (id_maps_default(&maps, err) < 0)
+		return -1;
+	if (id_ranges_read("/proc/self/uid_map", &uids, &uid_count, err) < 0 ||
+		id_ranges_read("/proc/self/gid_map", &gids, &gid_count, err) < 0) {
+		id_maps_clear(&maps);
+		return -1;
+	}
+	id_ranges_clip(maps.uids, &maps.uid_count, uids, uid_count);
+	id_ranges_clip(maps.gids, &maps.gid_count, gids, gid_count);
+	if (maps.uid_count < 2 || maps.gid_count < 2) {
+		id_maps_clear(&maps);
+		return error_set(err, ERR_NOT_FOUND,
+			"the ranges in '/etc/subuid' and '/etc/subgid' lie outside of what this "
+			"container has; give it more ids, or name some that it has");
+	}
+	*ret = maps;
+	return 0;
+}
+
+/* One id: the caller's own. */
+static void maps_single(struct id_maps *ret)
+{
+	*ret = (struct id_maps){
+		.uids = xcalloc(1, sizeof(*ret->uids)),
+		.gids = xcalloc(1, sizeof(*ret->gids)),
+		.uid_count = 1,
+		.gid_count = 1,
+	};
+	ret->uids[0] = (struct id_range){0, geteuid(), 1};
+	ret->gids[0] = (struct id_range){0, getegid(), 1};
+}
+
+/* The best map that can be had. *RET_WHY: what keeps us from a better one; owned, NULL: nothing */
+static int maps_choose(
+	struct id_maps *ret, enum userns_rung *ret_rung, char **ret_why, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+
+	*ret_why = NULL;
+	if (may_map_own_ids()) {
+		*ret_rung = USERNS_OWN_IDS;
+		return maps_own(ret, err);
+	}
+	if (id_map_is_single("/proc/self/uid_map")) {
+		*ret_why = xstrdup("this process lives in a user namespace that maps a single id; "
+				   "run pod outside of it, or give it ranges: unshare "
+				   "--map-root-user --map-auto");
+	} else if (maps_subordinate(ret, &why) == 0) {
+		*ret_rung = USERNS_SUBORDINATE;
+		*ret_why = helpers_lack();
+		if (!*ret_why)
+			return 0;
+		id_maps_clear(ret);
+	} else if (why->kind == ERR_NOT_FOUND) {
+		*ret_why = xstrdup(why->message);
+	} else {
+		return error_move(err, &why);
+	}
+	*ret_rung = USERNS_SINGLE_ID;
+	maps_single(ret);
+	return 0;
 }
 
 /* -------- asking a running monitor -------- */
@@ -296,6 +423,52 @@ static int helper_finish(struct userns_request *req, int which, struct error **e
 		helper_names[which], *text ? text : "no message", which ? "gid" : "uid");
 }
 
+static int holder_write(pid_t holder, const char *file, const char *text, struct error **err)
+{
+	char path[64];
+	cleanup_close int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)holder, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	/* One write: the kernel takes a map once. */
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		return error_errno(err, errno, "write '%s'", path);
+	return 0;
+}
+
+/* The maps that need no helper: a single id, or all of ours. */
+static int holder_map(struct userns_request *req, struct error **err)
+{
+	cleanup_free char *uids = id_ranges_text(req->maps.uids, req->maps.uid_count);
+	cleanup_free char *gids = id_ranges_text(req->maps.gids, req->maps.gid_count);
+	cleanup_error struct error *why = NULL;
+
+	/* Whoever maps no more than its own group must give setgroups(2) up (user_namespaces(7)).
+	 */
+	if ((req->rung == USERNS_SINGLE_ID &&
+		    holder_write(req->holder, "setgroups", "deny", &why) < 0) ||
+		holder_write(req->holder, "uid_map", uids, &why) < 0 ||
+		holder_write(req->holder, "gid_map", gids, &why) < 0) {
+		if (refused_by_setting(err) < 0)
+			return -1;
+		if (why->errnum == EPERM && geteuid() == 0)
+			return error_set(err, ERR_UNSUPPORTED,
+				"user namespace: the kernel maps root only for who holds "
+				"CAP_SETFCAP, which this process lacks; run pod as another user, "
+				"or give it the capability (--cap-add SETFCAP)");
+		if (why->errnum == EPERM)
+			return error_set(err, ERR_UNSUPPORTED,
+				"user namespace: the kernel or a security module refuses to map "
+				"'%u' (%s); run pod outside of this sandbox",
+				(unsigned int)geteuid(), why->message);
+		error_move(err, &why);
+		return error_wrap(err, "user namespace");
+	}
+	return 0;
+}
+
 static void request_release(struct userns_request *req)
 {
 	cleanup_error struct error *ignored = NULL;
@@ -314,6 +487,7 @@ static void request_release(struct userns_request *req)
 		(void)munmap(req->stack, HOLDER_STACK_SIZE);
 	close_keep_errno(req->userns_fd);
 	id_maps_clear(&req->maps);
+	free(req->why);
 	free(req);
 }
 
@@ -338,31 +512,46 @@ static int holder_start(struct userns_request *req, struct error **err)
 	return req->holder < 0 ? clone_refused(why, err) : 0;
 }
 
+/* Make the namespace and have its maps written, or begin to. */
+static int holder_begin(struct userns_request *req, struct error **err)
+{
+	const struct id_maps *maps = &req->maps;
+
+	if (refused_by_setting(err) < 0 || holder_start(req, err) < 0)
+		return -1;
+	if (req->rung != USERNS_SUBORDINATE)
+		return holder_map(req, err);
+	if (helper_start(req, 0, maps->uids, maps->uid_count, err) < 0)
+		return -1;
+	return helper_start(req, 1, maps->gids, maps->gid_count, err);
+}
+
 int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err)
 {
-	struct userns_request *req;
-	struct id_maps maps = {0};
+	struct userns_request *req = xcalloc(1, sizeof(*req));
 
-	if (single_id_namespace())
-		return error_set(err, ERR_UNSUPPORTED,
-			"this process lives in a user namespace that maps a single id, in which no "
-			"container can be made; run pod outside of it, or give it ranges: "
-			"unshare --map-root-user --map-auto");
-	if (id_maps_default(&maps, err) < 0)
+	req->userns_fd = req->output_fds[0] = req->output_fds[1] = -1;
+	if (maps_choose(&req->maps, &req->rung, &req->why, err) < 0) {
+		free(req);
 		return -1;
-	req = xcalloc(1, sizeof(*req));
-	req->maps = maps;
-	req->output_fds[0] = req->output_fds[1] = -1;
-	req->userns_fd = ask_monitors(runtime_dir_fd, &maps);
-	if (req->userns_fd < 0 &&
-		(refused_by_setting(err) < 0 || holder_start(req, err) < 0 ||
-			helper_start(req, 0, maps.uids, maps.uid_count, err) < 0 ||
-			helper_start(req, 1, maps.gids, maps.gid_count, err) < 0)) {
+	}
+	req->userns_fd = ask_monitors(runtime_dir_fd, &req->maps);
+	if (req->userns_fd < 0 && holder_begin(req, err) < 0) {
 		request_release(req);
 		return -1;
 	}
 	*ret = req;
 	return 0;
+}
+
+enum userns_rung userns_rung(const struct userns_request *req)
+{
+	return req->rung;
+}
+
+const char *userns_why(const struct userns_request *req)
+{
+	return req->why;
 }
 
 const struct id_maps *userns_maps(const struct userns_request *req)
@@ -377,7 +566,8 @@ int userns_finish(struct userns_request *req, struct error **err)
 
 	if (req->userns_fd >= 0) {
 		fd = steal_fd(&req->userns_fd);
-	} else if (helper_finish(req, 0, err) == 0 && helper_finish(req, 1, err) == 0) {
+	} else if (req->rung != USERNS_SUBORDINATE ||
+		   (helper_finish(req, 0, err) == 0 && helper_finish(req, 1, err) == 0)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)req->holder);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)

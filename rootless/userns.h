@@ -17,6 +17,16 @@
  * Probed from the effective capabilities and /proc/self/uid_map, never from uid 0. */
 bool userns_needed(void);
 
+/* Where the ids of the namespace come from, best first. */
+enum userns_rung {
+	/* Root of a container that may do what it likes with ids, but not mount: all it has. */
+	USERNS_OWN_IDS,
+	USERNS_SUBORDINATE, /* /etc/subuid and /etc/subgid, by newuidmap and newgidmap */
+	/* The caller's alone, as 0: owners in the file system are all one, other ids are a matter
+	 * of records and answers (runtime/single_id.h). */
+	USERNS_SINGLE_ID,
+};
+
 /* Acquiring overlaps with other work: begin early, finish when the descriptor is needed. */
 struct userns_request;
 
@@ -25,12 +35,16 @@ struct userns_request;
  * @runtime_dir_fd: directory with monitors' "userns-<hash>..." sockets, -1: none to ask
  * Asks running monitors first (done at once then); else clones the child and starts the map
  * helpers.
- * @err: ERR_NOT_FOUND (no subordinate ids; newuidmap missing), ERR_UNSUPPORTED (kernel refuses; the
- *       message names the sysctl or AppArmor rule), ERR_SYSTEM
+ * @err: ERR_UNSUPPORTED (kernel refuses; the message names the sysctl or AppArmor rule), ERR_SYSTEM
  */
 int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error **err);
 /** userns_maps() - the maps that the namespace has or will have; borrowed from REQ. */
 const struct id_maps *userns_maps(const struct userns_request *req);
+/** userns_rung() - where they come from. */
+enum userns_rung userns_rung(const struct userns_request *req);
+/** userns_why() - why it is no better rung: "cause; remedy"; borrowed, NULL when nothing was given
+ * up. */
+const char *userns_why(const struct userns_request *req);
 /** userns_finish() - wait for the helpers; returns the namespace's descriptor (owned), frees REQ.
  */
 int userns_finish(struct userns_request *req, struct error **err);

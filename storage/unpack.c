@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "rootless/owner.h"
 #include "storage/unpack.h"
 #include "storage/unpack_protocol.h"
 #include "util/fs.h"
@@ -306,6 +307,7 @@ static bool xattr_is_wanted(const char *name)
 {
 	return (str_starts_with(name, "user.") && !str_starts_with(name, "user.overlay.") &&
 		       !str_starts_with(name, "user.containers.") &&
+		       !str_starts_with(name, "user.pod.") &&
 		       !str_starts_with(name, "user.fuseoverlayfs.")) ||
 	       strcmp(name, "security.capability") == 0 ||
 	       strcmp(name, "system.posix_acl_access") == 0 ||
@@ -354,8 +356,14 @@ static int set_owner(struct unpack *unpack, int dir_fd, const char *name, int fl
 	if (fchownat(dir_fd, name, entry->uid, entry->gid, flags) == 0)
 		return 0;
 	if (errno == EINVAL && (unpack->opts->flags & UNPACK_SQUASH_IDS) &&
-		fchownat(dir_fd, name, geteuid(), getegid(), flags) == 0)
+		fchownat(dir_fd, name, geteuid(), getegid(), flags) == 0) {
+		const struct owner owner = {entry->uid, entry->gid};
+
+		/* What has no descriptor, and a file system without attributes, keeps no record. */
+		if (!(flags & AT_EMPTY_PATH) || owner_record(dir_fd, &owner) < 0)
+			unpack->counts.skipped_xattrs++;
 		return 0;
+	}
 	return fail_owner(unpack, entry, err);
 }
 

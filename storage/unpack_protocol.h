@@ -38,7 +38,8 @@
 enum unpack_flags {
 	/* Names starting with ".wh." are files like others (import of a plain root archive). */
 	UNPACK_PLAIN = 1,
-	/* Ids that the user namespace does not map become our own instead of an error. */
+	/* Ids that the user namespace does not map become our own instead of an error, with a
+	 * record of what they should be (rootless/owner.h). */
 	UNPACK_SQUASH_IDS = 2,
 };
 

@@ -13,6 +13,7 @@
 
 #include "cmd/transfer/sandbox.h"
 #include "cmd/transfer/transfer.h"
+#include "rootless/idmap.h"
 #include "storage/image_store.h"
 #include "storage/inflate.h"
 #include "storage/unpack.h"
@@ -254,6 +255,8 @@ static int unpack_run(int argc, char **argv, struct unpack_result *result, struc
 		str_to_uint64(argv[4], UINT32_MAX, &flags) < 0)
 		return error_set(err, ERR_USAGE, "the unpacker was started with wrong arguments");
 	opts.flags = (unsigned int)flags;
+	if (id_map_is_single("/proc/self/uid_map"))
+		opts.flags |= UNPACK_SQUASH_IDS;
 	if (fstat(UNPACK_SOURCE_FD, &st) < 0)
 		return error_errno(err, errno, "look at the layer's source");
 	pipeline->is_regular = S_ISREG(st.st_mode);

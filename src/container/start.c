@@ -425,6 +425,7 @@ int container_start(struct store *store, struct container *container,
 		.preserve_fds = opts->preserve_fds,
 	};
 	struct userns_request *userns = opts->userns;
+	cleanup_free char *given_up = NULL;
 	pid_t pid;
 
 	if (start.lock_fd < 0) {
@@ -434,8 +435,10 @@ int container_start(struct store *store, struct container *container,
 	}
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
 		goto fail;
-	if (userns)
+	if (userns) {
 		id_maps_hash(userns_maps(userns), start.userns_hash);
+		given_up = xstrdup_null(userns_why(userns));
+	}
 	if (container_spec_prepare(
 		    store, container, userns ? userns_maps(userns) : NULL, &start.plan, err) < 0)
 		goto fail;
@@ -474,6 +477,10 @@ int container_start(struct store *store, struct container *container,
 	fd_replace(&start.lock_fd, -1); /* the monitor process has it */
 	if (receive_reply(start.reply_command_fd, container->config->name, err) < 0)
 		return -1;
+	if (given_up)
+		log_warning("all users of the container are one to the host, owners of files are "
+			    "only noted down: %s",
+			given_up);
 	*ret_client_fd = steal_fd(&start.client_command_fd);
 	return 0;
 fail:

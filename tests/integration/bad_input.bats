@@ -273,10 +273,12 @@ hostile()
 
 # --- the host ----------------------------------------------------------------------------------------
 
-@test "newuidmap is missing" {
+@test "newuidmap is missing: one id for all, and a line that says so" {
 	load_busybox
 	run --separate-stderr "$LIB/without" newuidmap pod run --rm --network none localhost/busybox true
-	assert_fault 125 newuidmap uidmap
+	assert_success
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_stderr --regexp "one to the host.*'newuidmap' is not installed.*uidmap$"
 }
 
 @test "slirp4netns is missing" {

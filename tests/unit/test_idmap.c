@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "rootless/idmap.h"
+#include "rootless/owner.h"
 #include "util/mem.h"
 
 static void test_ranges(void **state)
@@ -99,6 +100,69 @@ static void test_map(void **state)
 	assert_string_not_equal(hash, third);
 }
 
+static void test_clip(void **state)
+{
+	/* the user, then what /etc/subuid says, in a container that has 0 to 65535 */
+	const struct id_range own[] = {{0, 1000, 1}, {1, 100000, 65535}};
+	struct id_range inside[] = {{0, 1000, 1}, {1, 10000, 5000}};
+	struct id_range outside[] = {{0, 1000, 1}, {1, 100000, 65536}};
+	struct id_range across[] = {{0, 1000, 1}, {1, 100000, 10}, {11, 65000, 65536}};
+	size_t count = 2;
+
+	(void)state;
+	id_ranges_clip(inside, &count, own, 2);
+	assert_int_equal(count, 2);
+	assert_int_equal(inside[1].host_id, 10000);
+	assert_int_equal(inside[1].count, 5000);
+	id_ranges_clip(outside, &count, own, 2);
+	assert_int_equal(count, 1);
+	assert_int_equal(outside[0].host_id, 1000);
+	count = 3;
+	id_ranges_clip(across, &count, own, 2);
+	assert_int_equal(count, 2);
+	assert_int_equal(across[1].container_id, 1);
+	assert_int_equal(across[1].host_id, 65000);
+	assert_int_equal(across[1].count, 536);
+	assert_int_equal(id_ranges_total(across, count), 537);
+}
+
+static void test_owner(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		uint32_t uid, gid;
+	} cases[] = {
+		{"0:0", true, 0, 0},
+		{"33:4294967294", true, 33, 4294967294u},
+		{"33:33:char-5-1", true, 33, 33},
+		{"", false, 0, 0},
+		{"33", false, 0, 0},
+		{"33:", false, 0, 0},
+		{":33", false, 0, 0},
+		{"-1:0", false, 0, 0},
+		{"0:4294967295", false, 0, 0},
+		{"0:99999999999", false, 0, 0},
+		{"0:0x", false, 0, 0},
+	};
+	struct owner owner;
+	char text[OWNER_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(
+			owner_parse(cases[i].text, (uint32_t)strlen(cases[i].text), &owner),
+			cases[i].good);
+		if (!cases[i].good)
+			continue;
+		assert_int_equal(owner.uid, cases[i].uid);
+		assert_int_equal(owner.gid, cases[i].gid);
+	}
+	owner = (struct owner){4294967294u, 4294967294u};
+	assert_true(owner_text(&owner, "block-4095-1048575", text) < OWNER_TEXT_SIZE);
+	assert_string_equal(text, "4294967294:4294967294:block-4095-1048575");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +170,8 @@ int main(void)
 		cmocka_unit_test(test_many_ranges),
 		cmocka_unit_test(test_user_name),
 		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_clip),
+		cmocka_unit_test(test_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
