@@ -123,6 +123,12 @@ static int switch_root(struct init_context *context, struct error **err)
 {
 	if (fchdir(context->root_fd) < 0)
 		return error_errno(err, errno, "change to the container's root");
+	/* It lies on the namespace's "/" already: whoever joins comes to it, too. */
+	if (context->opts->no_pivot) {
+		if (chroot(".") < 0 || chdir("/") < 0)
+			return error_errno(err, errno, "chroot");
+		return 0;
+	}
 	/* The old root ends up on top of ".", and goes. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_errno(err, errno, "pivot_root");
@@ -137,9 +143,13 @@ static int set_root_propagation(const struct runtime_spec *spec, struct error **
 {
 	static const unsigned long flags[] = {
 		[PROPAGATION_PRIVATE] = MS_PRIVATE,
+		[PROPAGATION_RPRIVATE] = MS_PRIVATE | MS_REC,
 		[PROPAGATION_SLAVE] = MS_SLAVE,
+		[PROPAGATION_RSLAVE] = MS_SLAVE | MS_REC,
 		[PROPAGATION_SHARED] = MS_SHARED,
+		[PROPAGATION_RSHARED] = MS_SHARED | MS_REC,
 		[PROPAGATION_UNBINDABLE] = MS_UNBINDABLE,
+		[PROPAGATION_RUNBINDABLE] = MS_UNBINDABLE | MS_REC,
 	};
 
 	if (spec->rootfs_propagation != PROPAGATION_DEFAULT &&

@@ -21,6 +21,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/process_plan.h"
 #include "runtime/runtime.h"
+#include "runtime/seccomp.h"
 #include "runtime/sync.h"
 #include "util/fs.h"
 #include "util/mem.h"
@@ -294,6 +295,44 @@ static int receive_namespaces(struct runtime_instance *instance, struct error **
 
 /* -------- checks before anything is made -------- */
 
+static int not_yet(const char *member, struct error **err)
+{
+	return error_set(err, ERR_UNSUPPORTED, "config.json: %s: not supported", member);
+}
+
+/* Members that are read and not honoured here. */
+static int check_supported(const struct runtime_spec *spec, struct error **err)
+{
+	const struct runtime_process *process = &spec->process;
+
+	if (process->apparmor_profile)
+		return not_yet("process.apparmorProfile", err);
+	if (process->selinux_label)
+		return not_yet("process.selinuxLabel", err);
+	if (process->has_io_priority)
+		return not_yet("process.ioPriority", err);
+	if (process->scheduler.set)
+		return not_yet("process.scheduler", err);
+	if (spec->mount_label)
+		return not_yet("linux.mountLabel", err);
+	if (spec->has_personality && spec->personality)
+		return not_yet("linux.personality", err);
+	if (spec->intel_rdt.set)
+		return not_yet("linux.intelRdt", err);
+	if (spec->net_device_count)
+		return not_yet("linux.netDevices", err);
+	if (spec->memory_policy.set)
+		return not_yet("linux.memoryPolicy", err);
+	if (spec->seccomp && spec->seccomp->notifies)
+		return not_yet("linux.seccomp.listenerPath", err);
+	if (spec->seccomp && spec->seccomp->flags)
+		return not_yet("linux.seccomp.flags", err);
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (spec->mounts[i].uid_mapping_count || spec->mounts[i].gid_mapping_count)
+			return not_yet("mounts[].uidMappings", err);
+	return 0;
+}
+
 static int check_spec(
 	const struct runtime_spec *spec, const struct runtime_options *opts, struct error **err)
 {
@@ -311,7 +350,7 @@ static int check_spec(
 	if (opts->preserve_fds > PRESERVE_FDS_MAX)
 		return error_set(
 			err, ERR_INVALID, "more than %d descriptors to pass on", PRESERVE_FDS_MAX);
-	return 0;
+	return check_supported(spec, err);
 }
 
 static int open_joined(

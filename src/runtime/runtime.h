@@ -62,6 +62,9 @@ struct runtime_options {
 	/* Who the container is, for the state that hooks get; needed with hooks. Borrowed until
 	 * runtime_start() or runtime_detach(). BUNDLE: absolute. */
 	const char *id, *bundle;
+	/* --no-pivot: move the root over "/" and chroot, where the host's root is a ramfs that
+	 * pivot_root cannot leave. The host's mounts stay reachable for who may mount. */
+	bool no_pivot;
 	/* Fall-back notes, one line each ("... ; remedy"), are appended here when not NULL. */
 	char ***notes;
 };

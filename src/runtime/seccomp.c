@@ -8,12 +8,19 @@ static const struct sock_filter default_program[] = {
 #include "seccomp_default_program.h"
 };
 
+static const char default_object[] =
+#include "seccomp_default_object.h"
+	;
+
 void seccomp_program_free(struct seccomp_program *program)
 {
 	if (!program)
 		return;
 	if (!program->borrowed)
 		free(program->filter);
+	free(program->listener_path);
+	free(program->listener_metadata);
+	free(program->object);
 	free(program);
 }
 
@@ -21,6 +28,7 @@ int seccomp_default(uint64_t capabilities, struct seccomp_program **ret, struct 
 {
 	struct seccomp_program *program = xcalloc(1, sizeof(*program));
 
+	program->capabilities = capabilities;
 	if (capabilities == SECCOMP_DEFAULT_CAPABILITIES) {
 		/* Never written to: "borrowed" keeps it from being freed, too. */
 		program->filter = (struct sock_filter *)(uintptr_t)default_program;
@@ -33,4 +41,14 @@ int seccomp_default(uint64_t capabilities, struct seccomp_program **ret, struct 
 	}
 	*ret = program;
 	return 0;
+}
+
+void seccomp_write(struct json_writer *w, const struct seccomp_program *program)
+{
+	if (program->object)
+		json_write_raw(w, program->object);
+	else if (program->capabilities == SECCOMP_DEFAULT_CAPABILITIES)
+		json_write_raw(w, default_object);
+	else
+		seccomp_default_write(w, program->capabilities);
 }

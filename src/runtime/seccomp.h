@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "util/error.h"
+#include "util/json.h"
 
 /*
  * Seccomp filters. The default profile is docker's and podman's (src/runtime/seccomp_default.def);
@@ -14,8 +15,15 @@
 
 struct seccomp_program {
 	struct sock_filter *filter;
-	size_t count;  /* instructions, at most BPF_MAXINSNS */
-	bool borrowed; /* FILTER is part of the program's text */
+	size_t count;   /* instructions, at most BPF_MAXINSNS */
+	bool borrowed;  /* FILTER is part of the program's text */
+	uint32_t flags; /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
+	bool notifies;  /* some call is answered by who holds the listener (SCMP_ACT_NOTIFY) */
+	/* Where the listener goes: a stream socket and what is told with it. NULL: none */
+	char *listener_path, *listener_metadata;
+	/* The OCI object: as text; NULL: the default profile for CAPABILITIES. */
+	char *object;
+	uint64_t capabilities;
 };
 
 void seccomp_program_free(struct seccomp_program *program);
@@ -45,3 +53,9 @@ int seccomp_default(uint64_t capabilities, struct seccomp_program **ret, struct 
  */
 int seccomp_from_json(const char *text, size_t len, const char *name, uint64_t capabilities,
 	struct seccomp_program **ret, struct error **err);
+/** seccomp_from_value() - the same for a place in a document. */
+int seccomp_from_value(const struct json *root, uint64_t capabilities, struct seccomp_program **ret,
+	struct error **err);
+
+/** seccomp_write() - the runtime specification's linux.seccomp object of PROGRAM. */
+void seccomp_write(struct json_writer *w, const struct seccomp_program *program);

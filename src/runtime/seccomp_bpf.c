@@ -233,13 +233,11 @@ static int resolve(uint32_t arch, const char *name)
 	return nr;
 }
 
-/* One architecture: returns the position of its first instruction, which loads the number. */
-static size_t emit_arch(struct builder *b, const struct seccomp_profile *profile, uint32_t arch)
+/* The profile's rules by number of ARCH; returns how many. */
+static size_t number_rules(
+	const struct seccomp_profile *profile, uint32_t arch, struct numbered_rule *rules)
 {
-	cleanup_free struct numbered_rule *rules = xcalloc(profile->rule_count + 1, sizeof(*rules));
-	cleanup_free struct range *ranges = NULL;
-	size_t count = 0, range_count = 0, capacity = 0;
-	uint32_t next = 0; /* the first number without a range */
+	size_t count = 0;
 
 	for (size_t i = 0; i < profile->rule_count; i++) {
 		int nr = resolve(arch, profile->rules[i].name);
@@ -248,6 +246,21 @@ static size_t emit_arch(struct builder *b, const struct seccomp_profile *profile
 			continue; /* another architecture's, or unknown */
 		rules[count++] = (struct numbered_rule){(uint32_t)nr, i, &profile->rules[i]};
 	}
+	return count;
+}
+
+/* One architecture: returns the position of its first instruction, which loads the number. */
+static size_t emit_arch(struct builder *b, const struct seccomp_profile *profile, uint32_t arch)
+{
+	bool x32 = arch == SCMP_ARCH_X86_64 && profile->with_x32;
+	cleanup_free struct numbered_rule *rules =
+		xcalloc((x32 ? 2 : 1) * profile->rule_count + 1, sizeof(*rules));
+	cleanup_free struct range *ranges = NULL;
+	size_t count = number_rules(profile, arch, rules), range_count = 0, capacity = 0;
+	uint32_t next = 0; /* the first number without a range */
+
+	if (x32) /* its numbers have X32_BIT */
+		count += number_rules(profile, SCMP_ARCH_X32, rules + count);
 	qsort(rules, count, sizeof(*rules), compare_numbered);
 	for (size_t i = 0; i < count;) {
 		struct range range = {.low = rules[i].nr, .action = profile->default_action};
@@ -272,7 +285,7 @@ static size_t emit_arch(struct builder *b, const struct seccomp_profile *profile
 			end++;
 		i = end;
 	}
-	if (arch == SCMP_ARCH_X86_64) {
+	if (arch == SCMP_ARCH_X86_64 && !x32) {
 		if (next < X32_BIT)
 			range_add(&ranges, &range_count, &capacity,
 				(struct range){.low = next, .action = profile->default_action});

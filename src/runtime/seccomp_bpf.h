@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "util/error.h"
+#include "util/json.h"
 
 /*
  * From rules to a classic BPF program: for each architecture a binary search over ranges of system
@@ -13,7 +14,7 @@
  * instructions that libseccomp makes of the same profile, and a third of its loading time.
  *
  * x32 numbers on x86-64 are answered with ENOSYS, as a kernel that has x32 turned off does
- * (Debian's). A foreign architecture ends the process.
+ * (Debian's), unless the profile lists that architecture. A foreign one ends the process.
  */
 
 enum seccomp_compare {
@@ -42,6 +43,7 @@ struct seccomp_rule {
 struct seccomp_profile {
 	uint32_t default_action;
 	bool with_x86; /* on x86-64: also 32-bit programs. On arm64: also 32-bit ARM */
+	bool with_x32; /* on x86-64: the rules hold for x32 calls, too */
 	const struct seccomp_rule *rules;
 	size_t rule_count;
 };
@@ -54,6 +56,16 @@ struct seccomp_profile {
  */
 int seccomp_compile(const struct seccomp_profile *profile, struct sock_filter **ret,
 	size_t *ret_count, struct error **err);
+
+/**
+ * seccomp_profile_write() - the runtime specification's object of PROFILE (seccomp_text.c)
+ * @flags, @listener_path, @listener_metadata: as in struct seccomp_program
+ */
+void seccomp_profile_write(struct json_writer *w, const struct seccomp_profile *profile,
+	uint32_t flags, const char *listener_path, const char *listener_metadata);
+
+/** seccomp_default_write() - the object of the default profile. (seccomp_profile.c) */
+void seccomp_default_write(struct json_writer *w, uint64_t capabilities);
 
 /** seccomp_default_compile() - the default profile for a set of capabilities (seccomp.h).
  * (seccomp_profile.c) */

@@ -9,6 +9,7 @@
 #include "runtime/capability.h"
 #include "runtime/seccomp.h"
 #include "runtime/seccomp_bpf.h"
+#include "runtime/seccomp_words.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -25,19 +26,6 @@ struct parsed {
 static int parse_action(const struct json *where, const char *key, const char *errno_key,
 	uint32_t errno_default, uint32_t *ret, struct error **err)
 {
-	static const struct {
-		const char *name;
-		uint32_t action;
-	} actions[] = {
-		{"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW},
-		{"SCMP_ACT_LOG", SECCOMP_RET_LOG},
-		{"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
-		{"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
-		{"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
-		{"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
-		{"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
-		{"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
-	};
 	uint64_t number = errno_default;
 	struct json action;
 	const char *name;
@@ -45,10 +33,10 @@ static int parse_action(const struct json *where, const char *key, const char *e
 	if (json_require(where, key, &action, err) < 0 || json_string(&action, &name, err) < 0 ||
 		json_opt_uint64(where, errno_key, SECCOMP_RET_DATA, &number, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
-		if (strcmp(name, actions[i].name) != 0)
+	for (const struct seccomp_word *word = seccomp_actions; word->word; word++) {
+		if (strcmp(name, word->word) != 0)
 			continue;
-		*ret = actions[i].action;
+		*ret = word->number;
 		if (*ret == SECCOMP_RET_ERRNO || *ret == SECCOMP_RET_TRACE)
 			*ret |= (uint32_t)number;
 		return 0;
@@ -59,18 +47,6 @@ static int parse_action(const struct json *where, const char *key, const char *e
 static int parse_args(
 	const struct json *entry, struct seccomp_arg *args, unsigned int *ret, struct error **err)
 {
-	static const struct {
-		const char *name;
-		enum seccomp_compare compare;
-	} compares[] = {
-		{"SCMP_CMP_NE", SECCOMP_NE},
-		{"SCMP_CMP_LT", SECCOMP_LT},
-		{"SCMP_CMP_LE", SECCOMP_LE},
-		{"SCMP_CMP_EQ", SECCOMP_EQ},
-		{"SCMP_CMP_GE", SECCOMP_GE},
-		{"SCMP_CMP_GT", SECCOMP_GT},
-		{"SCMP_CMP_MASKED_EQ", SECCOMP_MASKED_EQ},
-	};
 	struct json list;
 	size_t count = 0;
 
@@ -91,12 +67,12 @@ static int parse_args(
 			json_require(&element, "op", &op, err) < 0 ||
 			json_string(&op, &name, err) < 0)
 			return -1;
-		for (size_t j = 0; j < ARRAY_SIZE(compares); j++) {
-			if (strcmp(name, compares[j].name) != 0)
+		for (int j = 0; seccomp_compare_words[j]; j++) {
+			if (strcmp(name, seccomp_compare_words[j]) != 0)
 				continue;
 			args[i] = (struct seccomp_arg){
 				.index = (unsigned int)index,
-				.compare = compares[j].compare,
+				.compare = (enum seccomp_compare)j,
 				.value = value,
 				.value_two = value_two,
 			};
@@ -169,6 +145,33 @@ static int condition_holds(const struct json *entry, const char *key, uint64_t c
 	return 0;
 }
 
+/* Conditions on one argument twice are alternatives, as in other runtimes, which come from what
+ * libseccomp once could not express: each makes a rule of its own. */
+static bool args_are_alternatives(const struct seccomp_arg *args, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		for (unsigned int j = i + 1; j < count; j++)
+			if (args[i].index == args[j].index)
+				return true;
+	return false;
+}
+
+static void add_rules(struct parsed *parsed, struct seccomp_rule rule)
+{
+	bool alternatives = args_are_alternatives(rule.args, rule.arg_count);
+	unsigned int count = alternatives ? rule.arg_count : 1;
+
+	for (unsigned int i = 0; i < count; i++) {
+		array_grow(parsed->rules, parsed->count, parsed->capacity);
+		parsed->rules[parsed->count] = rule;
+		if (alternatives) {
+			parsed->rules[parsed->count].args = rule.args + i;
+			parsed->rules[parsed->count].arg_count = 1;
+		}
+		parsed->count++;
+	}
+}
+
 static int parse_entry(const struct json *entry, size_t number, uint64_t capabilities,
 	uint32_t errno_default, struct parsed *parsed, struct error **err)
 {
@@ -189,7 +192,7 @@ static int parse_entry(const struct json *entry, size_t number, uint64_t capabil
 		return -1;
 	if (!single && !count)
 		return json_error(entry, err, "names no system call");
-	if (parsed->count + count + 1 > RULES_MAX)
+	if (parsed->count + (count + 1) * MAX(arg_count, 1u) > RULES_MAX)
 		return json_error(entry, err, "more than %d names", RULES_MAX);
 	for (size_t i = 0; i < count + !!single; i++) {
 		const char *name = single;
@@ -202,21 +205,21 @@ static int parse_entry(const struct json *entry, size_t number, uint64_t capabil
 		}
 		if (!included || excluded)
 			continue;
-		array_grow(parsed->rules, parsed->count, parsed->capacity);
-		parsed->rules[parsed->count++] = (struct seccomp_rule){
-			.name = name,
-			.action = action,
-			.arg_count = arg_count,
-			.args = parsed->args[number],
-		};
+		add_rules(parsed, (struct seccomp_rule){
+					  .name = name,
+					  .action = action,
+					  .arg_count = arg_count,
+					  .args = parsed->args[number],
+				  });
 	}
 	return 0;
 }
 
-/* Are 32-bit programs allowed, too? Docker's "archMap", or the specification's "architectures". */
-static int parse_architectures(const struct json *root, bool *ret, struct error **err)
+/* Which architectures beside the native one: docker's "archMap", or the specification's
+ * "architectures". Those of other machines are nothing that could run here. */
+static int parse_architectures(
+	const struct json *root, struct seccomp_profile *profile, struct error **err)
 {
-	cleanup_strv char **listed = NULL;
 	struct json map;
 	size_t count = 0;
 
@@ -226,14 +229,24 @@ static int parse_architectures(const struct json *root, bool *ret, struct error 
 	static const char native[] = "SCMP_ARCH_X86_64", compat[] = "SCMP_ARCH_X86";
 #endif
 
-	*ret = false;
-	if (json_opt_strv(root, "architectures", 64, &listed, err) < 0)
+	if (json_member(root, "architectures", &map) && json_array(&map, 64, &count, err) < 0)
 		return -1;
-	if (strv_contains(listed, compat))
-		*ret = true;
-	if (!json_member(root, "archMap", &map))
-		return 0;
-	if (json_array(&map, 64, &count, err) < 0)
+	for (size_t i = 0; i < count; i++) {
+		struct json element = json_at(&map, i);
+		const char *const *known = seccomp_architectures;
+		const char *name;
+
+		if (json_string(&element, &name, err) < 0)
+			return -1;
+		while (*known && strcmp(name, *known) != 0)
+			known++;
+		if (!*known)
+			return json_error(&element, err, "architecture '%s' is not known", name);
+		profile->with_x86 |= strcmp(name, compat) == 0;
+		profile->with_x32 |= strcmp(name, "SCMP_ARCH_X32") == 0;
+	}
+	count = 0;
+	if (json_member(root, "archMap", &map) && json_array(&map, 64, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		cleanup_strv char **sub = NULL;
@@ -244,15 +257,78 @@ static int parse_architectures(const struct json *root, bool *ret, struct error 
 			json_opt_strv(&element, "subArchitectures", 64, &sub, err) < 0)
 			return -1;
 		if (name && strcmp(name, native) == 0 && strv_contains(sub, compat))
-			*ret = true;
+			profile->with_x86 = true;
 	}
 	return 0;
+}
+
+static int parse_flags(const struct json *root, uint32_t *ret, struct error **err)
+{
+	struct json list;
+	size_t count = 0;
+
+	if (json_member(root, "flags", &list) && json_array(&list, 16, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct json element = json_at(&list, i);
+		const struct seccomp_word *flag = seccomp_flags;
+		const char *name;
+
+		if (json_string(&element, &name, err) < 0)
+			return -1;
+		while (flag->word && strcmp(name, flag->word) != 0)
+			flag++;
+		if (!flag->word)
+			return json_error(&element, err, "filter flag '%s' is not known", name);
+		*ret |= flag->number;
+	}
+	return 0;
+}
+
+static int parse_listener(
+	const struct json *root, struct seccomp_program *program, struct error **err)
+{
+	struct json member;
+
+	if (json_opt_dup(root, "listenerPath", &program->listener_path, err) < 0 ||
+		json_opt_dup(root, "listenerMetadata", &program->listener_metadata, err) < 0)
+		return -1;
+	if (program->listener_path && !*program->listener_path) {
+		free(program->listener_path);
+		program->listener_path = NULL;
+	}
+	if (program->listener_metadata && !program->listener_path) {
+		if (*program->listener_metadata) {
+			(void)json_member(root, "listenerMetadata", &member);
+			return json_error(&member, err, "is for a listenerPath, which is missing");
+		}
+		free(program->listener_metadata);
+		program->listener_metadata = NULL;
+	}
+	if (program->listener_path &&
+		(program->listener_path[0] != '/' || strlen(program->listener_path) > 107)) {
+		(void)json_member(root, "listenerPath", &member);
+		return json_error(&member, err, "'%s' is not an absolute path of a socket",
+			program->listener_path);
+	}
+	return 0;
+}
+
+static bool profile_notifies(const struct seccomp_profile *profile)
+{
+	if (profile->default_action == SECCOMP_RET_USER_NOTIF)
+		return true;
+	for (size_t i = 0; i < profile->rule_count; i++)
+		if (profile->rules[i].action == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return false;
 }
 
 static int compile_root(const struct json *root, uint64_t capabilities, struct parsed *parsed,
 	struct seccomp_program *program, struct error **err)
 {
-	cleanup_strv char **flags = NULL;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&text, 0);
 	struct seccomp_profile profile = {0};
 	struct json syscalls;
 	size_t count = 0;
@@ -261,12 +337,10 @@ static int compile_root(const struct json *root, uint64_t capabilities, struct p
 		return json_error(root, err, "must be an object");
 	if (parse_action(root, "defaultAction", "defaultErrnoRet", EPERM, &profile.default_action,
 		    err) < 0 ||
-		parse_architectures(root, &profile.with_x86, err) < 0 ||
-		json_opt_strv(root, "flags", 16, &flags, err) < 0)
+		parse_architectures(root, &profile, err) < 0 ||
+		parse_flags(root, &program->flags, err) < 0 ||
+		parse_listener(root, program, err) < 0)
 		return -1;
-	if (flags && *flags)
-		return error_set(err, ERR_UNSUPPORTED, "%s: filter flag '%s' is not supported",
-			root->key, *flags);
 	if (json_member(root, "syscalls", &syscalls) &&
 		json_array(&syscalls, RULES_MAX, &count, err) < 0)
 		return -1;
@@ -279,25 +353,37 @@ static int compile_root(const struct json *root, uint64_t capabilities, struct p
 	}
 	profile.rules = parsed->rules;
 	profile.rule_count = parsed->count;
+	program->notifies = profile_notifies(&profile);
+	if (program->notifies && !program->listener_path)
+		return json_error(root, err, "SCMP_ACT_NOTIFY needs a listenerPath");
+	seccomp_profile_write(
+		&w, &profile, program->flags, program->listener_path, program->listener_metadata);
+	program->object = strbuf_detach(&text);
 	return seccomp_compile(&profile, &program->filter, &program->count, err);
 }
 
-int seccomp_from_json(const char *text, size_t len, const char *name, uint64_t capabilities,
-	struct seccomp_program **ret, struct error **err)
+int seccomp_from_value(const struct json *root, uint64_t capabilities, struct seccomp_program **ret,
+	struct error **err)
 {
-	cleanup_json struct json_document *document = NULL;
 	cleanup_seccomp struct seccomp_program *program = xcalloc(1, sizeof(*program));
 	struct parsed parsed = {0};
-	struct json root;
-	int result;
+	int result = compile_root(root, capabilities, &parsed, program, err);
 
-	if (json_parse(text, len, name, &document, &root, err) < 0)
-		return -1;
-	result = compile_root(&root, capabilities, &parsed, program, err);
 	free(parsed.rules);
 	free(parsed.args);
 	if (result < 0)
 		return -1;
 	*ret = steal_ptr(&program);
 	return 0;
+}
+
+int seccomp_from_json(const char *text, size_t len, const char *name, uint64_t capabilities,
+	struct seccomp_program **ret, struct error **err)
+{
+	cleanup_json struct json_document *document = NULL;
+	struct json root;
+
+	if (json_parse(text, len, name, &document, &root, err) < 0)
+		return -1;
+	return seccomp_from_value(&root, capabilities, ret, err);
 }

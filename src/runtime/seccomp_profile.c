@@ -80,15 +80,11 @@ static bool is_native(enum rule_architecture architecture)
 	return false;
 }
 
-int seccomp_default_compile(
-	uint64_t capabilities, struct sock_filter **ret, size_t *ret_count, struct error **err)
+/* The default profile; its rules are owned. */
+static struct seccomp_profile default_profile(uint64_t capabilities)
 {
-	cleanup_free struct seccomp_rule *rules = NULL;
+	struct seccomp_rule *rules = NULL;
 	size_t count = 0, capacity = 0;
-	struct seccomp_profile profile = {
-		.default_action = ERRNO(ENOSYS),
-		.with_x86 = true,
-	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(default_rules); i++) {
 		const struct default_rule *rule = &default_rules[i];
@@ -106,7 +102,32 @@ int seccomp_default_compile(
 			};
 		}
 	}
-	profile.rules = rules;
-	profile.rule_count = count;
+	return (struct seccomp_profile){
+		.default_action = ERRNO(ENOSYS),
+		.with_x86 = true,
+		.rules = rules,
+		.rule_count = count,
+	};
+}
+
+static void default_profile_free(struct seccomp_profile *profile)
+{
+	free((struct seccomp_rule *)(uintptr_t)profile->rules);
+}
+
+int seccomp_default_compile(
+	uint64_t capabilities, struct sock_filter **ret, size_t *ret_count, struct error **err)
+{
+	__attribute__((cleanup(default_profile_free))) struct seccomp_profile profile =
+		default_profile(capabilities);
+
 	return seccomp_compile(&profile, ret, ret_count, err);
+}
+
+void seccomp_default_write(struct json_writer *w, uint64_t capabilities)
+{
+	__attribute__((cleanup(default_profile_free))) struct seccomp_profile profile =
+		default_profile(capabilities);
+
+	seccomp_profile_write(w, &profile, 0, NULL, NULL);
 }

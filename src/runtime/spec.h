@@ -8,9 +8,9 @@
 #include "util/error.h"
 
 /*
- * The OCI runtime specification's config.json as C structs (runtime-spec 1.2, config.md and
+ * The OCI runtime specification's config.json as C structs (runtime-spec 1.3, config.md and
  * config-linux.md). src/container/ fills one in memory for `pod run` (nothing is parsed on the
- * start path) and writes it out as config.json; `pod oci` will parse one from a bundle.
+ * start path) and writes it out as config.json; `pod oci` reads one from a bundle.
  * All pointers are owned by the struct: runtime_spec_free(). Strings are absolute or spec words
  * where the specification says so; they may come from images and are hostile.
  */
@@ -55,6 +55,10 @@ struct runtime_mount {
 	/* Engine-made sources may be given as a descriptor instead (borrowed; -1: use source). Not
 	 * in config.json. */
 	int source_fd;
+	/* Ids of the mount ("idmap"): container_id is as on the file system, host_id as shown. With
+	 * the words idmap or ridmap and none of them, the container's user namespace is used. */
+	struct runtime_id_range *uid_mappings, *gid_mappings;
+	size_t uid_mapping_count, gid_mapping_count;
 };
 
 struct runtime_rlimit {
@@ -66,7 +70,7 @@ struct runtime_device {
 	char *path;
 	char type; /* 'c' 'b' 'u' 'p' */
 	int64_t major, minor;
-	uint32_t file_mode; /* 0 with !has_file_mode */
+	uint32_t file_mode; /* permission bits; 0 with !has_file_mode */
 	bool has_file_mode;
 	uint32_t uid, gid;
 };
@@ -78,6 +82,16 @@ enum capability_set {
 	CAPABILITY_PERMITTED,
 	CAPABILITY_AMBIENT,
 	CAPABILITY_SET_COUNT,
+};
+
+/* process.scheduler, as sched_setattr(2) takes it */
+struct runtime_scheduler {
+	bool set;
+	uint32_t policy; /* SCHED_* */
+	int32_t nice;
+	uint32_t priority;
+	uint64_t flags; /* SCHED_FLAG_* */
+	uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
 struct runtime_process {
@@ -103,14 +117,53 @@ struct runtime_process {
 	bool no_new_privileges;
 	int oom_score_adj;
 	bool has_oom_score_adj;
+	char *apparmor_profile; /* NULL: none */
+	char *selinux_label;    /* NULL: none */
+	bool has_io_priority;
+	uint16_t io_priority; /* as ioprio_set(2) takes it: class << 13 | level */
+	struct runtime_scheduler scheduler;
+	/* execCPUAffinity, for processes that join ("0-3,7"); NULL: leave */
+	char *initial_cpus, *final_cpus;
 };
 
 enum rootfs_propagation {
 	PROPAGATION_DEFAULT,
 	PROPAGATION_PRIVATE,
+	PROPAGATION_RPRIVATE,
 	PROPAGATION_SLAVE,
+	PROPAGATION_RSLAVE,
 	PROPAGATION_SHARED,
-	PROPAGATION_UNBINDABLE
+	PROPAGATION_RSHARED,
+	PROPAGATION_UNBINDABLE,
+	PROPAGATION_RUNBINDABLE,
+};
+
+/* linux.timeOffsets of one clock */
+struct runtime_time_offset {
+	bool set;
+	int64_t seconds;
+	uint32_t nanoseconds;
+};
+
+/* linux.intelRdt (resctrl) */
+struct runtime_intel_rdt {
+	bool set;
+	char *clos_id, *l3_cache_schema, *mem_bw_schema; /* NULL: none */
+	char **schemata;
+	bool enable_monitoring; /* enableMonitoring, or the older enableCMT and enableMBM */
+};
+
+/* linux.netDevices: an interface of the caller's network that moves into the container's */
+struct runtime_net_device {
+	char *host_name;
+	char *name; /* in the container; NULL: the same */
+};
+
+/* linux.memoryPolicy, as set_mempolicy(2) takes it */
+struct runtime_memory_policy {
+	bool set;
+	int mode;    /* MPOL_* with MPOL_F_* */
+	char *nodes; /* "0-1,3", NULL: none */
 };
 
 /* Lifecycle hooks (hooks.h). */
@@ -152,9 +205,20 @@ struct runtime_spec {
 	char **masked_paths, **readonly_paths;
 	char **sysctl; /* "name=value" */
 	char *cgroups_path;
-	/* Seccomp: NULL none; else the compiled BPF program (see seccomp.h). The OCI object it came
-	 * from is kept as text for config.json and inspect. */
+	/* linux.resources as JSON text, checked to be an object; src/cgroup/ reads it. NULL: none
+	 */
+	char *resources;
+	/* Seccomp: NULL none; else the compiled BPF program, with its OCI object as text, for
+	 * config.json and inspect (see seccomp.h). */
 	struct seccomp_program *seccomp;
+	char *mount_label; /* SELinux context for the file systems that are mounted; NULL: none */
+	bool has_personality;
+	uint32_t personality; /* PER_* */
+	struct runtime_time_offset monotonic_offset, boottime_offset;
+	struct runtime_intel_rdt intel_rdt;
+	struct runtime_net_device *net_devices;
+	size_t net_device_count;
+	struct runtime_memory_policy memory_policy;
 	char **annotations; /* "name=value" */
 	struct runtime_hooks hooks[HOOK_POINT_COUNT];
 	bool privileged; /* engine: host devices, no masks; written out as its effects */
@@ -173,5 +237,31 @@ static inline void runtime_spec_freep(struct runtime_spec **spec)
 struct runtime_mount *runtime_spec_add_mount(struct runtime_spec *spec, const char *destination,
 	const char *type, const char *source, const char *options);
 
-/** runtime_spec_write() - config.json's text (runtime-spec 1.2 schema); owned. */
+/**
+ * runtime_spec_write() - config.json's text (runtime-spec 1.3 schema); owned
+ * What the engine knows beyond the specification (a user by name, that a user may keep its
+ * capabilities) goes into annotations "run.pod...", from which runtime_spec_read() takes it back.
+ */
 char *runtime_spec_write(const struct runtime_spec *spec);
+
+#define RUNTIME_SPEC_MAX (16u << 20) /* bytes of a config.json */
+
+/**
+ * runtime_spec_read() - parse a config.json
+ * @text, @len: untrusted
+ * @ret:        owned, free with runtime_spec_free(). Capabilities are meant exactly as they are
+ *              given (capabilities_for_user). seccomp is compiled.
+ * @err:        ERR_INVALID: "config.json: <member's path>: ..."; ERR_UNSUPPORTED: a member of the
+ *              specification that is not honoured here, with its path
+ *
+ * Everything that the specification defines for Linux is honoured or refused; members it does not
+ * define are ignored, as it asks for.
+ */
+int runtime_spec_read(const char *text, size_t len, struct runtime_spec **ret, struct error **err);
+
+/** runtime_process_read() - the same for a process object alone ("exec --process"): into PROCESS,
+ * which must be as runtime_process_init() left it; runtime_process_clear() frees what it has. */
+int runtime_process_read(
+	const char *text, size_t len, struct runtime_process *process, struct error **err);
+void runtime_process_init(struct runtime_process *process);
+void runtime_process_clear(struct runtime_process *process);

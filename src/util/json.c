@@ -631,6 +631,12 @@ void json_write_null(struct json_writer *w)
 	strbuf_addstr(w->out, "null");
 }
 
+void json_write_raw(struct json_writer *w, const char *text)
+{
+	before_value(w);
+	strbuf_addstr(w->out, text);
+}
+
 void json_write_strv(struct json_writer *w, char *const *strv)
 {
 	json_write_array_begin(w);

@@ -127,6 +127,8 @@ void json_write_double(struct json_writer *w, double v);
 void json_write_bool(struct json_writer *w, bool v);
 void json_write_null(struct json_writer *w);
 void json_write_strv(struct json_writer *w, char *const *strv); /* NULL writes [] */
+/** json_write_raw() - TEXT is a JSON value already, written as it is. */
+void json_write_raw(struct json_writer *w, const char *text);
 /** json_write_value() - copy a parsed value, formatted as this writer formats. */
 void json_write_value(struct json_writer *w, const struct json *v);
 

@@ -158,7 +158,11 @@ static void test_compare(void **state)
 			};
 			const struct seccomp_rule rule = {
 				"read", SECCOMP_RET_ALLOW, .arg_count = 1, .args = &arg};
-			const struct seccomp_profile profile = {DENIED(EPERM), false, &rule, 1};
+			const struct seccomp_profile profile = {
+				.default_action = DENIED(EPERM),
+				.rules = &rule,
+				.rule_count = 1,
+			};
 			cleanup_error struct error *err = NULL;
 			struct seccomp_program program = {0};
 
@@ -223,7 +227,7 @@ static void test_json_invalid(void **state)
 		"{\"defaultAction\":\"ALLOW\"}",
 		"{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":65536}",
-		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\"]}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"TSYNC\"]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_KILL\"}"
 		"]}",
