@@ -22,6 +22,8 @@
 
 static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL};
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
+static const char *const restart_policies[] = {
+	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
 static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
 
 #define T struct container_options
@@ -92,6 +94,10 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_BOOL("read-only", 0, T, read_only, "Make the root file system read-only"),  \
 		OPTION_BOOL(                                                                       \
 			"replace", 0, T, replace, "Remove a container of the same name first"),    \
+		OPTION_STRING("restart", 0, T, restart_policy, "POLICY",                           \
+			"Start the container again when it ends: on-failure[:N], always, "         \
+			"unless-stopped",                                                          \
+			.default_text = "no", .words = restart_policies),                          \
 		OPTION_BOOL("rm", 0, T, remove, "Remove the container when it ends"),              \
 		OPTION_BOOL("rootfs", 0, T, rootfs, "The operand is a directory, not an image"),   \
 		OPTION_STRV("security-opt", 0, T, security_opts, "OPTION",                         \
@@ -103,6 +109,9 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		"stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"),    \
 		OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                     \
 			"Seconds from the stop signal to SIGKILL", .default_text = "10"),          \
+		OPTION_UINT32("timeout", 0, T, timeout_s, "SECONDS",                               \
+			"Kill the container when it has run for so long; 0: never",                \
+			.default_text = "0"),                                                      \
 		OPTION_BOOL("tls-verify", 0, T, pull_flags.tls_verify,                             \
 			"Require HTTPS with a valid certificate", .default_text = "true",          \
 			.given_offset = OPTION_GIVEN(T, pull_flags.tls_verify_given)),             \
@@ -230,6 +239,8 @@ static int fill_config(struct store *store, const struct container_options *opts
 	config->cid_file = xstrdup_null(opts->cid_file);
 	config->pid_file = xstrdup_null(opts->pid_file);
 	config->stop_timeout_s = opts->stop_timeout_s;
+	config->restart_policy = xstrdup_null(opts->restart_policy);
+	config->timeout_s = opts->timeout_s;
 	if (opts->stop_signal) {
 		if (signal_parse(opts->stop_signal, &number, err) < 0)
 			return error_wrap(err, "--stop-signal");

@@ -12,14 +12,14 @@ struct container_options {
 		quiet;
 	bool rootfs;
 	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
-		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal;
+		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
 	struct pull_flags pull_flags;
 	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
 		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,
 		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options;
 	uint64_t shm_size_bytes;
-	uint32_t stop_timeout_s;
+	uint32_t stop_timeout_s, timeout_s;
 	/* run alone */
 	bool detach, sig_proxy;
 	const char *detach_keys;

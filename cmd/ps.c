@@ -44,7 +44,8 @@ static const struct ps_view *view_of(const void *row)
 
 static bool is_running(const struct container_row *c)
 {
-	return c->state == CONTAINER_RUNNING || c->state == CONTAINER_UNSUPERVISED;
+	return c->state == CONTAINER_RUNNING || c->state == CONTAINER_UNSUPERVISED ||
+	       c->state == CONTAINER_RESTARTING;
 }
 
 /* ---- fields ---- */
@@ -170,7 +171,10 @@ static void status_text(const void *row, struct strbuf *out)
 	const struct container_row *c = row_of(row);
 	uint64_t now_ns = view_of(row)->now_ns;
 
-	if (is_running(c)) {
+	if (c->state == CONTAINER_RESTARTING) {
+		strbuf_addf(out, "Restarting (%d) ", c->exit_code);
+		time_human_ago(c->finished_ns, now_ns, out);
+	} else if (is_running(c)) {
 		strbuf_addstr(out, "Up ");
 		duration_human(now_ns > c->started_ns ? now_ns - c->started_ns : 0, out);
 	} else if (c->state == CONTAINER_EXITED) {

@@ -12,7 +12,8 @@
 
 static bool is_running(const struct container_row *row)
 {
-	return row->state == CONTAINER_RUNNING || row->state == CONTAINER_UNSUPERVISED;
+	return row->state == CONTAINER_RUNNING || row->state == CONTAINER_UNSUPERVISED ||
+	       row->state == CONTAINER_RESTARTING;
 }
 
 /* Layers of all images. */

@@ -16,7 +16,7 @@ _pod_options() {
 	'attach'|'container attach') echo '--help --detach-keys --latest -l --no-stdin --sig-proxy' ;;
 	'container') echo '--help' ;;
 	'container cp'|'cp') echo '--help --archive -a --overwrite' ;;
-	'container create'|'create') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --rm --rootfs --security-opt --shm-size --stop-signal --stop-timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
+	'container create'|'create') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
 	'container exec'|'exec') echo '--help --detach -d --detach-keys --env -e --env-file --interactive -i --latest -l --privileged --tty -t --user -u --workdir -w' ;;
 	'container exists') echo '--help' ;;
 	'container inspect') echo '--help --format -f --latest -l' ;;
@@ -28,7 +28,7 @@ _pod_options() {
 	'container rename'|'rename') echo '--help' ;;
 	'container restart'|'restart') echo '--help --all -a --latest -l --running --time -t' ;;
 	'container rm'|'rm') echo '--help --all -a --cidfile --force -f --ignore -i --latest -l --time -t --volumes -v' ;;
-	'container run'|'run') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --detach -d --detach-keys --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --rm --rootfs --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
+	'container run'|'run') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --detach -d --detach-keys --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
 	'container start'|'start') echo '--help --all --attach -a --detach-keys --interactive -i --latest -l --sig-proxy' ;;
 	'container stop'|'stop') echo '--help --all -a --cidfile --ignore -i --latest -l --time -t' ;;
 	'container top'|'top') echo '--help --latest -l' ;;
@@ -103,10 +103,12 @@ _pod_value() {
 		--platform) echo 'none' ;;
 		--publish|-p) echo 'none' ;;
 		--pull) echo 'words always missing never newer' ;;
+		--restart) echo 'words no on-failure on-failure: always unless-stopped' ;;
 		--security-opt) echo 'none' ;;
 		--shm-size) echo 'none' ;;
 		--stop-signal) echo 'none' ;;
 		--stop-timeout) echo 'none' ;;
+		--timeout) echo 'none' ;;
 		--tmpfs) echo 'none' ;;
 		--ulimit) echo 'none' ;;
 		--user|-u) echo 'none' ;;
@@ -183,10 +185,12 @@ _pod_value() {
 		--platform) echo 'none' ;;
 		--publish|-p) echo 'none' ;;
 		--pull) echo 'words always missing never newer' ;;
+		--restart) echo 'words no on-failure on-failure: always unless-stopped' ;;
 		--security-opt) echo 'none' ;;
 		--shm-size) echo 'none' ;;
 		--stop-signal) echo 'none' ;;
 		--stop-timeout) echo 'none' ;;
+		--timeout) echo 'none' ;;
 		--tmpfs) echo 'none' ;;
 		--ulimit) echo 'none' ;;
 		--user|-u) echo 'none' ;;

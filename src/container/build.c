@@ -10,6 +10,7 @@
 #include "container/parse_env.h"
 #include "container/parse_mount.h"
 #include "container/parse_security.h"
+#include "container/policy.h"
 #include "container/ports.h"
 #include "network/network.h"
 #include "util/fs.h"
@@ -224,7 +225,15 @@ out:
 static int check_words(const struct container_config *config, struct error **err)
 {
 	struct security_options security = {0};
+	struct restart_policy restart;
 	uint64_t capabilities;
+
+	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
+		return -1;
+	if (config->remove && restart.kind != RESTART_NO)
+		return error_set(err, ERR_USAGE,
+			"the --rm option conflicts with --restart, when the restartPolicy is not "
+			"\"\" and \"no\"");
 
 	if (parse_security_options(config->security_opts, &security, err) < 0)
 		return -1;

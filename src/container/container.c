@@ -34,6 +34,7 @@ const char *container_state_name(enum container_state state)
 		[CONTAINER_RUNNING] = "running",
 		[CONTAINER_UNSUPERVISED] = "running",
 		[CONTAINER_EXITED] = "exited",
+		[CONTAINER_RESTARTING] = "restarting",
 	};
 
 	return names[state];

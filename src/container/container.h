@@ -15,10 +15,13 @@
  *   container.json  as created             lock  held (OFD) by whoever runs or changes it
  *   settings.json   newer name             run.json  the last start: boot, pids, start time
  *   exit            the last end; counts only when its startedAt is run.json's
+ *   stop            asked to stop: no restart follows       restart  how the monitor starts it
+ * again
  *
  * State follows from these: no run.json: created. A matching exit: exited. Else lock held: running;
  * lock free: the monitor was killed or the host restarted: exited with 137, or, where init is alive
- * all the same, running without a supervisor. Readers take no lock.
+ * all the same, running without a supervisor. A matching exit that says "restarting" with the lock
+ * held: the monitor waits to start it again. Readers take no lock.
  */
 
 enum container_state {
@@ -26,6 +29,7 @@ enum container_state {
 	CONTAINER_RUNNING,
 	CONTAINER_UNSUPERVISED, /* init runs, its monitor does not */
 	CONTAINER_EXITED,
+	CONTAINER_RESTARTING, /* ended; its monitor will start it again */
 };
 
 /* settings.json, run.json and exit, as far as they exist. */
@@ -37,8 +41,10 @@ struct container_status {
 	uint64_t started_ns, finished_ns;               /* CLOCK_REALTIME; 0 never */
 	int exit_code;                                  /* 0..255, of the last end */
 	bool oom_killed;
-	bool ending;  /* exit is recorded, but the lock is still held: late unmounting */
-	char **ports; /* as published by this start, docker's -p syntax; NULL none */
+	uint32_t restart_count; /* by the restart policy, since a command started it */
+	char *error;            /* why the last restart failed; NULL */
+	bool ending;            /* exit is recorded, but the lock is still held: late unmounting */
+	char **ports;           /* as published by this start, docker's -p syntax; NULL none */
 };
 
 struct container {
@@ -58,7 +64,8 @@ const char *container_state_name(enum container_state state); /* "created" "runn
 static inline bool container_is_running(const struct container *container)
 {
 	return container->status.state == CONTAINER_RUNNING ||
-	       container->status.state == CONTAINER_UNSUPERVISED;
+	       container->status.state == CONTAINER_UNSUPERVISED ||
+	       container->status.state == CONTAINER_RESTARTING;
 }
 
 /** container_name_check() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. @err: ERR_INVALID in podman's
@@ -114,6 +121,21 @@ struct container_start_options {
 int container_start(struct store *store, struct container *container,
 	const struct container_start_options *opts, int *ret_client_fd, struct error **err);
 
+/* How a monitor has its container started again: the arguments of the hidden command `pod
+ * __restart`, which it executes itself as. */
+struct container_restart_options {
+	int lock_fd;         /* the container's lock, held all the while; taken over */
+	uint32_t count;      /* of restarts since a command started it, this one included */
+	uint32_t backoff_ms; /* the pause that went before */
+};
+
+/**
+ * container_restart() - start CONTAINER in this process, which becomes its monitor
+ * Does not return; what fails is recorded in `exit`.
+ */
+__attribute__((noreturn)) void container_restart(struct store *store, struct container *container,
+	const struct container_restart_options *opts);
+
 /** container_connect() - to a running container's monitor. @err: ERR_CONFLICT not running,
  * ERR_NOT_FOUND: the socket is gone (runtime directory lost) */
 int container_connect(struct store *store, struct container *container, struct error **err);
@@ -121,6 +143,10 @@ int container_connect(struct store *store, struct container *container, struct e
 /** container_signal() - to init. @err: ERR_CONFLICT "can only kill running containers..." */
 int container_signal(
 	struct store *store, struct container *container, int signal, struct error **err);
+
+/** container_stop_request() - no restart follows the run's end; the signal is the caller's. A
+ * monitor that waits to start the container again ends instead. @err: ERR_SYSTEM */
+int container_stop_request(struct container *container, struct error **err);
 
 /** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last
  * mount is gone. @ret_exit may be NULL. Returns at once when it is not running. */

@@ -77,6 +77,8 @@ static const struct field fields[] = {
 	FIELD("cidFile", cid_file),
 	FIELD("pidFile", pid_file),
 	FIELD("remove", remove),
+	FIELD("restartPolicy", restart_policy),
+	FIELD("timeout", timeout_s),
 	FIELD("createCommand", create_command),
 };
 

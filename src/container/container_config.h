@@ -62,6 +62,8 @@ struct container_config {
 	char *platform;     /* "linux/amd64"; NULL: the host's */
 	char *conmon_pidfile, *cid_file, *pid_file;
 	bool remove;           /* --rm */
+	char *restart_policy;  /* as given: container/policy.h; NULL: no */
+	uint32_t timeout_s;    /* --timeout: killed after so long; 0 never */
 	char **create_command; /* argv, for inspect */
 };
 

@@ -7,6 +7,7 @@
 #include "container/inspect.h"
 #include "container/parse_mount.h"
 #include "container/parse_security.h"
+#include "container/policy.h"
 #include "network/network.h"
 #include "runtime/capability.h"
 #include "storage/image_store.h"
@@ -73,15 +74,18 @@ static void put_state(struct json_writer *w, const struct container *container)
 	json_put_string(w, "Status", container_state_name(status->state));
 	json_put_bool(w, "Running", running);
 	json_put_bool(w, "Paused", false);
-	json_put_bool(w, "Restarting", false);
+	json_put_bool(w, "Restarting", status->state == CONTAINER_RESTARTING);
 	json_put_bool(w, "OOMKilled", status->oom_killed);
 	json_put_bool(w, "Dead", false);
 	json_put_int(w, "Pid", running ? status->init_pid : 0);
-	json_put_int(w, "ConmonPid", status->state == CONTAINER_RUNNING ? status->monitor_pid : 0);
-	json_put_int(w, "ExitCode", running ? 0 : status->exit_code);
-	json_put_string(w, "Error", "");
+	json_put_int(w, "ConmonPid",
+		status->state == CONTAINER_RUNNING || status->state == CONTAINER_RESTARTING
+			? status->monitor_pid
+			: 0);
+	json_put_int(w, "ExitCode", status->exit_code);
+	json_put_string(w, "Error", or_empty(status->error));
 	put_time(w, "StartedAt", status->started_ns);
-	put_time(w, "FinishedAt", running ? 0 : status->finished_ns);
+	put_time(w, "FinishedAt", status->finished_ns);
 	json_write_key(w, "Health");
 	json_write_object_begin(w);
 	json_put_string(w, "Status", "");
@@ -314,7 +318,7 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	json_put_string(w, "StopSignal", signal);
 	json_put_strv(w, "CreateCommand", config->create_command);
 	json_put_string(w, "Umask", "0022");
-	json_put_int(w, "Timeout", 0);
+	json_put_uint(w, "Timeout", config->timeout_s);
 	json_put_uint(w, "StopTimeout", config->stop_timeout_s);
 	json_write_object_end(w);
 }
@@ -379,6 +383,10 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 		"KernelMemory", "MemoryReservation", "MemorySwap", "MemorySwappiness", "PidsLimit",
 		"OomScoreAdj", "CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"};
 
+	struct restart_policy restart;
+
+	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
+		return -1;
 	json_write_key(w, "HostConfig");
 	json_write_object_begin(w);
 	json_put_strv(w, "Binds", binds);
@@ -398,8 +406,8 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 		return -1;
 	json_write_key(w, "RestartPolicy");
 	json_write_object_begin(w);
-	json_put_string(w, "Name", "");
-	json_put_int(w, "MaximumRetryCount", 0);
+	json_put_string(w, "Name", config->restart_policy ? restart_policy_name(restart.kind) : "");
+	json_put_uint(w, "MaximumRetryCount", restart.max_retries);
 	json_write_object_end(w);
 	json_put_bool(w, "AutoRemove", config->remove);
 	json_put_string(w, "VolumeDriver", "");
@@ -486,7 +494,7 @@ int container_inspect(struct store *store, const struct container *container, st
 	json_put_string(w, "ConmonPidFile", or_empty(config->conmon_pidfile));
 	json_put_string(w, "PidFile", or_empty(config->pid_file));
 	json_put_string(w, "Name", config->name);
-	json_put_int(w, "RestartCount", 0);
+	json_put_uint(w, "RestartCount", container->status.restart_count);
 	json_put_string(w, "Driver", or_empty(config->storage_driver));
 	json_put_string(w, "Platform", "linux");
 	json_put_string(w, "MountLabel", "");

@@ -11,6 +11,7 @@
 
 #include "container/container.h"
 #include "container/names.h"
+#include "container/policy.h"
 #include "container/state.h"
 #include "monitor/client.h"
 #include "monitor/monitor.h"
@@ -36,6 +37,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
+static bool pause_ms(unsigned int ms)
+{
+	const struct timespec pause = {.tv_nsec = (long)ms * 1000000};
+
+	(void)nanosleep(&pause, NULL); /* cut short by a signal: looked at again */
+	return true;
+}
+
 int container_connect(struct store *store, struct container *container, struct error **err)
 {
 	cleanup_error struct error *one = NULL;
@@ -48,6 +57,10 @@ int container_connect(struct store *store, struct container *container, struct e
 	if (!container_is_running(container))
 		return error_set(err, ERR_CONFLICT,
 			"container '%.12s' is not running: container state improper",
+			container->config->id);
+	if (container->status.state == CONTAINER_RESTARTING)
+		return error_set(err, ERR_CONFLICT,
+			"container '%.12s' is restarting, wait until it is running",
 			container->config->id);
 	snprintf(name, sizeof(name), "%s.sock", container->config->id);
 	fd = monitor_socket_connect(store->runtime_fd, name, &one);
@@ -84,6 +97,35 @@ static int init_pidfd(const struct container *container)
 	return proc_pidfd(container->status.init_pid, container->status.init_start_ticks);
 }
 
+static bool may_restart(const struct container_config *config)
+{
+	struct restart_policy policy;
+	cleanup_error struct error *ignored = NULL; /* checked at create */
+
+	return restart_policy_parse(config->restart_policy, &policy, &ignored) == 0 &&
+	       policy.kind != RESTART_NO;
+}
+
+int container_stop_request(struct container *container, struct error **err)
+{
+	cleanup_close int fd = -1, pidfd = -1;
+
+	if (!may_restart(container->config))
+		return 0;
+	fd = openat(container->dir_fd, CONTAINER_STOP_FILE,
+		O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* ENOENT: removed since */
+	if (fd < 0 && errno != ENOENT)
+		return error_errno(err, errno, "stop container '%s'", container->config->name);
+	/* A monitor that waits looks at once; else it would do so within a second. */
+	if (container->status.state == CONTAINER_RESTARTING)
+		pidfd = proc_pidfd(
+			container->status.monitor_pid, container->status.monitor_start_ticks);
+	if (pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, NULL, 0);
+	return 0;
+}
+
 int container_signal(
 	struct store *store, struct container *container, int signal, struct error **err)
 {
@@ -94,6 +136,12 @@ int container_signal(
 			"can only kill running containers. %s is in state %s: container state "
 			"improper",
 			container->config->id, container_state_name(container->status.state));
+	/* What ends it is meant to end it: docker restarts nothing that was killed. */
+	if ((signal == SIGKILL || signal == (int)container->config->stop_signal) &&
+		container_stop_request(container, err) < 0)
+		return -1;
+	if (container->status.state == CONTAINER_RESTARTING)
+		return 0;
 	pidfd = init_pidfd(container);
 	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0)
 		return 0;
@@ -124,8 +172,11 @@ int container_wait(struct store *store, struct container *container, bool releas
 	bool have_exit = false;
 	int code = 0;
 
-	if (container_refresh(container, err) < 0)
-		return -1;
+	/* Between two runs: the next one's end is waited for. */
+	do
+		if (container_refresh(container, err) < 0)
+			return -1;
+	while (container->status.state == CONTAINER_RESTARTING && pause_ms(10));
 	if (container->status.state == CONTAINER_RUNNING) {
 		monitor_fd = container_connect(store, container, &one);
 		if (monitor_fd >= 0 && monitor_wait(monitor_fd, &code, &one) == 0)
@@ -212,6 +263,12 @@ static int signal_settled(struct store *store, struct container *container, int 
 			return -1;
 		if (!container_is_running(container))
 			return 1;
+		if (container->status.state == CONTAINER_RESTARTING) {
+			if (container_stop_request(container, err) < 0)
+				return -1;
+			(void)pause_ms(5);
+			continue;
+		}
 		pidfd = init_pidfd(container);
 		if (container_signal(store, container, signal, &one) == 0) {
 			*ret_pidfd = steal_fd(&pidfd);
@@ -229,6 +286,8 @@ int container_stop(
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
 	int result;
 
+	if (container_is_running(container) && container_stop_request(container, err) < 0)
+		return -1;
 	if (timeout_s > 0) {
 		result = signal_settled(
 			store, container, (int)container->config->stop_signal, &pidfd, err);
@@ -263,9 +322,11 @@ int container_lock(struct container *container, bool wait, struct error **err)
 			return error_move(err, &one);
 		if (container_refresh(container, err) < 0)
 			return -1;
-		if (container->status.state == CONTAINER_RUNNING)
-			return error_set(err, ERR_CONFLICT, "container '%s' is running",
-				container->config->name);
+		if (container->status.state == CONTAINER_RUNNING ||
+			container->status.state == CONTAINER_RESTARTING)
+			return error_set(err, ERR_CONFLICT, "container '%s' is %s",
+				container->config->name,
+				container_state_name(container->status.state));
 		if (!wait)
 			return error_set(err, ERR_CONFLICT,
 				"container '%s' is in use by another command",

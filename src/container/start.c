@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/policy.h"
 #include "container/ports.h"
 #include "container/spec.h"
 #include "container/state.h"
@@ -24,7 +25,9 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/proc.h"
+#include "util/program.h"
 #include "util/str.h"
+#include "util/strbuf.h"
 
 /*
  * Starting a container: the command prepares everything that can fail early, forks the monitor
@@ -39,6 +42,8 @@
  *   start_reply <----------------------- {kind, errnum, text} or {started, notes}
  *   drops the lock (the child has it)    fdatasync of the record (kept containers), monitor_become
  */
+
+extern char **environ;
 
 struct start_reply {
 	uint32_t started; /* 1, or an error: */
@@ -61,6 +66,9 @@ struct start {
 	bool lossless;
 	unsigned int preserve_fds;
 	char userns_hash[17];
+	char *given_up; /* why all users of the container are one; NULL: they are not */
+	struct restart_policy restart;
+	uint32_t restart_count, restart_backoff_ms;
 };
 
 static void start_clear(struct start *start)
@@ -74,6 +82,8 @@ static void start_clear(struct start *start)
 		fd_replace(fds[i], -1);
 	container_spec_free(start->plan);
 	start->plan = NULL;
+	free(start->given_up);
+	start->given_up = NULL;
 }
 
 static int make_pair(int *ret_a, int *ret_b, struct error **err)
@@ -203,6 +213,7 @@ static int write_run_file(struct start *start, struct supervisor *sup, struct er
 	status->init_pid = sup->instance.pid;
 	status->monitor_pid = getpid();
 	status->started_ns = realtime_ns();
+	status->restart_count = start->restart_count;
 	if (boot_id_get(status->boot_id, err) < 0)
 		return -1;
 	if (proc_start_time(status->init_pid, &status->init_start_ticks) < 0 ||
@@ -236,6 +247,49 @@ static int listen_sockets(struct start *start, struct supervisor *sup, struct er
 	return 0;
 }
 
+/* What of the environment a later start needs; the rest belongs to the caller's session. */
+static bool env_is_kept(const char *entry)
+{
+	static const char *const names[] = {
+		"HOME=", "PATH=", "USER=", "LOGNAME=", "TMPDIR=", "TZ=", "LANG=", "LC_ALL=", "XDG_",
+		"POD_", "CONTAINERS_", "STORAGE_", "DBUS_SESSION_BUS_ADDRESS=", NULL};
+
+	for (size_t i = 0; names[i]; i++)
+		if (str_starts_with(entry, names[i]))
+			return true;
+	return false;
+}
+
+/* What the monitor executes to start the container again (monitor.h). */
+static int write_restart_file(struct start *start, struct error **err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	cleanup_free char *self = NULL;
+	const struct store *store = start->store;
+	size_t words = 0;
+
+	if (start->restart.kind == RESTART_NO || start->restart_count)
+		return 0;
+	self = program_self(err);
+	if (!self)
+		return -1;
+	strbuf_addstr(&out, "7");
+	strbuf_addch(&out, '\0');
+	{
+		const char *const argv[] = {self, "--root", store->data_path, "--runroot",
+			store->runtime_path, "__restart", start->container->config->id};
+
+		for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
+			strbuf_add(&out, argv[i], strlen(argv[i]) + 1);
+	}
+	for (char **entry = environ; entry && *entry; entry++)
+		if (env_is_kept(*entry) && words++ < RESTART_WORDS_MAX / 2 &&
+			out.len + strlen(*entry) < RESTART_FILE_MAX)
+			strbuf_add(&out, *entry, strlen(*entry) + 1);
+	return write_file_atomic(
+		start->container->dir_fd, CONTAINER_RESTART_FILE, out.data, out.len, 0600, 0, err);
+}
+
 /* What others do while init mounts. */
 static int prepare_beside(struct start *start, struct supervisor *sup, struct error **err)
 {
@@ -247,7 +301,7 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
 	if (container_spec_write(start->container, plan, err) < 0 ||
-		listen_sockets(start, sup, err) < 0)
+		write_restart_file(start, err) < 0 || listen_sockets(start, sup, err) < 0)
 		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
 		return -1;
@@ -291,8 +345,15 @@ static void tear_down(struct start *start, struct supervisor *sup)
 	if (sup->userns_listen_fd >= 0)
 		(void)unlinkat(start->store->runtime_fd, sup->userns_socket, 0);
 	/* It never ran: back to "created". */
-	if (sup->has_run_file)
+	if (sup->has_run_file && !start->restart_count)
 		(void)unlinkat(start->container->dir_fd, "run.json", 0);
+}
+
+static uint32_t monitor_restart(enum restart_kind kind)
+{
+	if (kind == RESTART_NO)
+		return MONITOR_RESTART_NO;
+	return kind == RESTART_ON_FAILURE ? MONITOR_RESTART_ON_FAILURE : MONITOR_RESTART_ALWAYS;
 }
 
 static void fill_handover(
@@ -335,6 +396,11 @@ static void fill_handover(
 		.log_max_files = plan->log_max_files,
 		.stop_signal = config->stop_signal,
 		.stop_timeout_s = config->stop_timeout_s,
+		.restart = monitor_restart(start->restart.kind),
+		.restart_max = start->restart.max_retries,
+		.restart_count = start->restart_count,
+		.restart_backoff_ms = start->restart_backoff_ms,
+		.timeout_s = config->timeout_s,
 		.started_realtime_ns = start->container->status.started_ns,
 	};
 	memcpy(h->namespace_fds, sup->instance.namespace_fds, sizeof(h->namespace_fds));
@@ -346,6 +412,24 @@ static void fill_handover(
 	memcpy(h->boot_id, start->container->status.boot_id, sizeof(h->boot_id));
 	snprintf(h->control_socket, sizeof(h->control_socket), "%s", sup->control_socket);
 	snprintf(h->userns_socket, sizeof(h->userns_socket), "%s", sup->userns_socket);
+}
+
+/* The reason is for inspect: there is nobody else to tell. */
+__attribute__((noreturn)) static void restart_failed(
+	struct container *container, const struct error *failed)
+{
+	struct container_status *status = &container->status;
+	cleanup_error struct error *ignored = NULL;
+
+	if (!status->finished_ns) { /* it came as far as run.json */
+		status->finished_ns = realtime_ns();
+		status->exit_code = failed->kind == ERR_NO_SUCH_COMMAND ? 127
+				    : failed->kind == ERR_CANNOT_INVOKE ? 126
+									: 125;
+	}
+	(void)container_exit_write(
+		container->dir_fd, &container->status, failed->message, &ignored);
+	_exit(1); /* with it goes the lock */
 }
 
 /* Entry: forked from the command, single-threaded, host's namespaces and the user's ids; all
@@ -382,6 +466,8 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	}
 	if (bring_up(start, &sup, &notes, &failed) < 0) {
 		tear_down(start, &sup);
+		if (start->restart_count)
+			restart_failed(start->container, failed);
 		/* Only now is everything gone that a next command could stumble over. */
 		fd_replace(&start->lock_fd, -1);
 		reply_error(start->reply_monitor_fd, failed);
@@ -401,89 +487,110 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	_exit(1);
 }
 
-int container_start(struct store *store, struct container *container,
-	const struct container_start_options *opts, int *ret_client_fd, struct error **err)
+/* Everything that can fail before there is a process. USERNS (may be NULL) is taken. */
+static int start_prepare(
+	struct start *start, struct userns_request *userns, bool attach, struct error **err)
 {
-	__attribute__((cleanup(start_clear))) struct start start = {
-		.store = store,
-		.container = container,
-		.lock_fd = opts->lock_fd,
-		.program_fd = -1,
-		.userns_fd = -1,
-		.log_fd = -1,
-		.reply_command_fd = -1,
-		.reply_monitor_fd = -1,
-		.client_command_fd = -1,
-		.client_monitor_fd = -1,
-		.stdin_fd = -1,
-		.stdout_fd = -1,
-		.stderr_fd = -1,
-		.stdin_write_fd = -1,
-		.stdout_read_fd = -1,
-		.stderr_read_fd = -1,
-		.lossless = opts->lossless,
-		.preserve_fds = opts->preserve_fds,
-	};
-	struct userns_request *userns = opts->userns;
-	cleanup_free char *given_up = NULL;
-	pid_t pid;
+	const struct container *container = start->container;
+	struct store *store = start->store;
 
-	if (start.lock_fd < 0) {
-		start.lock_fd = container_lock(container, true, err);
-		if (start.lock_fd < 0)
-			goto fail;
-	}
+	if (restart_policy_parse(container->config->restart_policy, &start->restart, err) < 0)
+		goto fail;
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
 		goto fail;
 	if (userns) {
-		id_maps_hash(userns_maps(userns), start.userns_hash);
-		given_up = xstrdup_null(userns_why(userns));
+		id_maps_hash(userns_maps(userns), start->userns_hash);
+		start->given_up = xstrdup_null(userns_why(userns));
 	}
-	if (container_spec_prepare(
-		    store, container, userns ? userns_maps(userns) : NULL, &start.plan, err) < 0)
+	if (container_spec_prepare(store, start->container, userns ? userns_maps(userns) : NULL,
+		    &start->plan, err) < 0)
 		goto fail;
-	start.program_fd = monitor_program_open(store->runtime_fd, err);
-	if (start.program_fd < 0)
+	start->program_fd = monitor_program_open(store->runtime_fd, err);
+	if (start->program_fd < 0)
 		goto fail;
-	if (prepare_stdio(&start, err) < 0 ||
-		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
+	if (prepare_stdio(start, err) < 0)
 		goto fail;
-	if (opts->attach && make_pair(&start.client_command_fd, &start.client_monitor_fd, err) < 0)
+	if (attach && make_pair(&start->client_command_fd, &start->client_monitor_fd, err) < 0)
 		goto fail;
-	if (start.plan->log_driver != LOG_DRIVER_NONE) {
-		start.log_fd = openat(container->dir_fd, "log",
+	if (start->plan->log_driver != LOG_DRIVER_NONE) {
+		start->log_fd = openat(container->dir_fd, "log",
 			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (start.log_fd < 0) {
+		if (start->log_fd < 0) {
 			error_errno(err, errno, "open the log of container '%s'",
 				container->config->name);
 			goto fail;
 		}
 	}
 	if (userns) {
-		start.userns_fd = userns_finish(steal_ptr(&userns), err);
-		if (start.userns_fd < 0)
+		start->userns_fd = userns_finish(steal_ptr(&userns), err);
+		if (start->userns_fd < 0)
 			goto fail;
 	}
-	if (container_spec_finish(start.plan, start.userns_fd, err) < 0)
-		goto fail;
-	pid = fork();
-	if (pid < 0) {
-		error_errno(err, errno, "fork the monitor");
-		goto fail;
+	return container_spec_finish(start->plan, start->userns_fd, err);
+fail:
+	userns_cancel(userns);
+	return -1;
+}
+
+#define START_INIT                                                                                 \
+	{                                                                                          \
+		.lock_fd = -1, .program_fd = -1, .userns_fd = -1, .log_fd = -1,                    \
+		.reply_command_fd = -1, .reply_monitor_fd = -1, .client_command_fd = -1,           \
+		.client_monitor_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,         \
+		.stdin_write_fd = -1, .stdout_read_fd = -1, .stderr_read_fd = -1,                  \
 	}
+
+int container_start(struct store *store, struct container *container,
+	const struct container_start_options *opts, int *ret_client_fd, struct error **err)
+{
+	__attribute__((cleanup(start_clear))) struct start start = START_INIT;
+	pid_t pid;
+
+	start.store = store;
+	start.container = container;
+	start.lock_fd = opts->lock_fd;
+	start.lossless = opts->lossless;
+	start.preserve_fds = opts->preserve_fds;
+	if (start.lock_fd < 0)
+		start.lock_fd = container_lock(container, true, err);
+	if (start.lock_fd < 0) {
+		userns_cancel(opts->userns);
+		return -1;
+	}
+	if (start_prepare(&start, opts->userns, opts->attach, err) < 0 ||
+		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
+		return -1;
+	if (start.restart.kind != RESTART_NO)
+		(void)unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0); /* mostly not there */
+	pid = fork();
+	if (pid < 0)
+		return error_errno(err, errno, "fork the monitor");
 	if (pid == 0)
 		monitor_process(&start);
 	fd_replace(&start.reply_monitor_fd, -1);
 	fd_replace(&start.lock_fd, -1); /* the monitor process has it */
 	if (receive_reply(start.reply_command_fd, container->config->name, err) < 0)
 		return -1;
-	if (given_up)
+	if (start.given_up)
 		log_warning("all users of the container are one to the host, owners of files are "
 			    "only noted down: %s",
-			given_up);
+			start.given_up);
 	*ret_client_fd = steal_fd(&start.client_command_fd);
 	return 0;
-fail:
-	userns_cancel(userns);
-	return -1;
+}
+
+void container_restart(struct store *store, struct container *container,
+	const struct container_restart_options *opts)
+{
+	struct start start = START_INIT;
+	struct error *failed = NULL;
+
+	start.store = store;
+	start.container = container;
+	start.lock_fd = opts->lock_fd;
+	start.restart_count = opts->count;
+	start.restart_backoff_ms = opts->backoff_ms;
+	if (start_prepare(&start, NULL, false, &failed) < 0)
+		restart_failed(container, failed);
+	monitor_process(&start);
 }

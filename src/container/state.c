@@ -21,6 +21,7 @@
 void container_status_clear(struct container_status *status)
 {
 	strv_free(status->ports);
+	free(status->error);
 	*status = (struct container_status){0};
 }
 
@@ -52,6 +53,7 @@ static int parse_run(const struct json *root, struct container_status *status, s
 		json_opt_uint64(
 			root, "monitorStart", UINT64_MAX, &status->monitor_start_ticks, err) < 0 ||
 		json_opt_uint64(root, "startedAt", UINT64_MAX, &status->started_ns, err) < 0 ||
+		json_opt_uint32(root, "restartCount", &status->restart_count, err) < 0 ||
 		json_opt_strv(root, "ports", PORTS_MAX, &status->ports, err) < 0)
 		return -1;
 	if (init_pid > INT32_MAX || monitor_pid > INT32_MAX || strlen(boot_id) > BOOT_ID_LENGTH)
@@ -63,7 +65,7 @@ static int parse_run(const struct json *root, struct container_status *status, s
 }
 
 static int parse_exit(const struct json *root, struct container_status *status, bool *ret_matches,
-	struct error **err)
+	bool *ret_restarting, struct error **err)
 {
 	uint64_t started_ns = 0, code = 0;
 	bool oom_killed = false;
@@ -71,6 +73,8 @@ static int parse_exit(const struct json *root, struct container_status *status, 
 	if (json_opt_uint64(root, "startedAt", UINT64_MAX, &started_ns, err) < 0 ||
 		json_opt_uint64(root, "exitCode", 255, &code, err) < 0 ||
 		json_opt_bool(root, "oomKilled", &oom_killed, err) < 0 ||
+		json_opt_bool(root, "restarting", ret_restarting, err) < 0 ||
+		json_opt_dup(root, "error", &status->error, err) < 0 ||
 		json_opt_uint64(root, "finishedAt", UINT64_MAX, &status->finished_ns, err) < 0)
 		return -1;
 	*ret_matches = started_ns == status->started_ns;
@@ -109,7 +113,7 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 		cleanup_json struct json_document *run_doc = NULL, *exit_doc = NULL;
 		struct container_status status = {0};
 		struct json run, end;
-		bool has_run, has_exit, ended = false;
+		bool has_run, has_exit, ended = false, restarting = false;
 		int held = lock_is_held(dir_fd, "lock");
 
 		if (held < 0)
@@ -123,11 +127,17 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 			return 0;
 		}
 		if (read_optional(dir_fd, "exit", &exit_doc, &end, &has_exit, err) < 0 ||
-			(has_exit && parse_exit(&end, &status, &ended, err) < 0))
+			(has_exit && parse_exit(&end, &status, &ended, &restarting, err) < 0))
 			goto fail;
+		if (!ended) {
+			free(status.error); /* an earlier run's */
+			status.error = NULL;
+		}
 		if (ended) {
-			status.state = CONTAINER_EXITED;
+			status.state = restarting && held ? CONTAINER_RESTARTING : CONTAINER_EXITED;
 			status.ending = held;
+			if (status.state == CONTAINER_RESTARTING)
+				status.init_pid = 0;
 		} else if (held) {
 			status.state = CONTAINER_RUNNING;
 			status.exit_code = 0;
@@ -179,11 +189,32 @@ int container_run_write(int dir_fd, const struct container_status *status, const
 	if (uname(&host) == 0)
 		json_put_string(&w, "host", host.nodename);
 	json_put_string(&w, "runtimeDir", runtime_path);
+	if (status->restart_count)
+		json_put_uint(&w, "restartCount", status->restart_count);
 	if (status->ports)
 		json_put_strv(&w, "ports", status->ports);
 	json_write_object_end(&w);
 	return write_file_atomic(
 		dir_fd, "run.json", out.data, out.len, 0600, sync ? WRITE_SYNC : 0, err);
+}
+
+int container_exit_write(
+	int dir_fd, const struct container_status *status, const char *error, struct error **err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&out, 0);
+
+	json_write_object_begin(&w);
+	json_put_int(&w, "version", 1);
+	json_put_string(&w, "bootId", status->boot_id);
+	json_put_int(&w, "exitCode", status->exit_code);
+	json_put_bool(&w, "oomKilled", status->oom_killed);
+	json_put_uint(&w, "startedAt", status->started_ns);
+	json_put_uint(&w, "finishedAt", status->finished_ns);
+	if (error)
+		json_put_string(&w, "error", error);
+	json_write_object_end(&w);
+	return write_file_atomic(dir_fd, "exit", out.data, out.len, 0600, WRITE_SYNC, err);
 }
 
 char *container_runtime_path(int dir_fd)

@@ -14,5 +14,10 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 int container_run_write(int dir_fd, const struct container_status *status, const char *runtime_path,
 	bool sync, struct error **err);
 
+/** container_exit_write() - `exit` again, with ERROR: a restart has failed. STATUS is the last
+ * run's. Not restarting any more. */
+int container_exit_write(
+	int dir_fd, const struct container_status *status, const char *error, struct error **err);
+
 /** container_runtime_path() - what run.json says of it; owned, NULL when there is none. */
 char *container_runtime_path(int dir_fd);

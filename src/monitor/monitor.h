@@ -22,11 +22,25 @@
 #define MONITOR_HANDOVER_FD      0 /* stdin: the one number that is not handed over itself */
 /* In a --rm container's directory: its anonymous volumes, 64 hex digits and a newline each. */
 #define CONTAINER_ANONYMOUS_FILE "anonymous-volumes"
-#define MONITOR_ID_MAX           64
-#define MONITOR_NAME_MAX         255
-#define MONITOR_PATH_MAX         4096
+/* In the directory of a container with a restart policy: it was asked to stop, so no restart
+ * follows. Made by who asks, removed by the next start. */
+#define CONTAINER_STOP_FILE "stop"
+/* What the monitor executes to start the container again: NUL-terminated strings, the number of
+ * arguments (decimal), those, then the environment. Lock, count and pause are added at the end. */
+#define CONTAINER_RESTART_FILE "restart"
+#define RESTART_FILE_MAX       65536 /* bytes */
+#define RESTART_WORDS_MAX      512
+/* docker's: the pause before a restart, doubled each time, and what ends the doubling */
+#define RESTART_BACKOFF_MS     100
+#define RESTART_BACKOFF_MAX_MS 60000
+#define RESTART_SETTLED_MS     10000 /* a run that lasted so long starts over with the first pause */
+#define MONITOR_ID_MAX         64
+#define MONITOR_NAME_MAX       255
+#define MONITOR_PATH_MAX       4096
 
 enum monitor_log_driver { LOG_DRIVER_K8S_FILE, LOG_DRIVER_JSON_FILE, LOG_DRIVER_NONE };
+
+enum monitor_restart { MONITOR_RESTART_NO, MONITOR_RESTART_ON_FAILURE, MONITOR_RESTART_ALWAYS };
 
 enum monitor_flags {
 	MONITOR_TERMINAL = 1,
@@ -59,6 +73,9 @@ struct monitor_handover {
 	uint64_t log_max_size_bytes; /* 0 unlimited */
 	uint32_t log_max_files;
 	uint32_t stop_signal, stop_timeout_s;
+	uint32_t restart, restart_max;              /* enum monitor_restart; 0: without limit */
+	uint32_t restart_count, restart_backoff_ms; /* so far; the last pause */
+	uint32_t timeout_s;                         /* init is killed after so long; 0 never */
 	uint64_t started_realtime_ns;
 	char id[MONITOR_ID_MAX + 1];
 	char name[MONITOR_NAME_MAX + 1];

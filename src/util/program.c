@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/program.h"
+#include "util/str.h"
 
 static char *try_path(const char *dir, const char *below, const char *name)
 {
@@ -41,4 +43,24 @@ char *program_path(const char *name, struct error **err)
 			"'%s' is not installed in '%s'; run make install, or set POD_LIBEXECDIR",
 			name, dir && *dir ? dir : POD_LIBEXECDIR);
 	return path;
+}
+
+char *program_self(struct error **err)
+{
+	static const char deleted[] = " (deleted)"; /* replaced since by another version */
+	const char *original = secure_getenv("POD_PROGRAM");
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t tail = sizeof(deleted) - 1;
+
+	if (len <= 0) {
+		(void)error_errno(err, errno, "read '/proc/self/exe'");
+		return NULL;
+	}
+	self[len] = '\0';
+	if (str_starts_with(self, "/memfd:"))
+		return xstrdup(original ? original : self);
+	if ((size_t)len > tail && strcmp(self + len - tail, deleted) == 0)
+		self[(size_t)len - tail] = '\0';
+	return xstrdup(self);
 }

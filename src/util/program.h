@@ -10,3 +10,10 @@
  * Returns: the path, owned.
  */
 char *program_path(const char *name, struct error **err);
+
+/**
+ * program_self() - the path of the running pod, for a monitor that executes it later; owned
+ * The sealed copy (util/sealed.h) knows its original's from POD_PROGRAM in the environment.
+ * @err: ERR_SYSTEM
+ */
+char *program_self(struct error **err);

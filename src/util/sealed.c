@@ -60,12 +60,13 @@ bool sealed_is_needed(unsigned int owner_uid, bool rootless)
 static int remember_helpers(struct error **err)
 {
 	cleanup_free char *path = program_path("pod-monitor", err);
+	cleanup_free char *self = path ? program_self(err) : NULL;
 
-	if (!path)
+	if (!path || !self)
 		return -1;
 	*strrchr(path, '/') = '\0';
-	if (setenv("POD_LIBEXECDIR", path, 1) < 0)
-		return error_errno(err, errno, "set POD_LIBEXECDIR");
+	if (setenv("POD_LIBEXECDIR", path, 1) < 0 || setenv("POD_PROGRAM", self, 1) < 0)
+		return error_errno(err, errno, "set POD_LIBEXECDIR and POD_PROGRAM");
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -343,6 +344,16 @@ static int container_pause(struct monitor *m, int value)
 	return 0;
 }
 
+static void container_signal(struct monitor *m, unsigned int index, int number)
+{
+	/* A foreground run's Ctrl-C or SIGTERM is meant to end it, restart policy or not. */
+	if (m->clients[index].role == CLIENT_ATTACH &&
+		(number == SIGINT || number == SIGTERM || number == SIGQUIT || number == SIGKILL ||
+			number == (int)m->handover.stop_signal))
+		m->stopping = true;
+	answer(m, index, signal_send(m->handover.init_pidfd, number));
+}
+
 static void hello(struct monitor *m, unsigned int index, const struct protocol_hello *hello_)
 {
 	static const char text[] = "the container's monitor and this pod are different versions; "
@@ -503,7 +514,7 @@ static void client_message(struct monitor *m, unsigned int index, int *fds)
 			exec_message(m, index, client->exec ? &m->execs[client->exec - 1] : NULL,
 				header);
 		else
-			answer(m, index, signal_send(m->handover.init_pidfd, header->value));
+			container_signal(m, index, header->value);
 		return;
 	case PROTOCOL_EXEC:
 		if (client->exec)

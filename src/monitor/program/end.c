@@ -45,14 +45,12 @@ void end_prepare(struct monitor *m)
 }
 
 /* `exit`, whole or absent. Returns the file, to be synced later; -1 when the disk is full. */
-static int exit_write(struct monitor *m)
+static int exit_write(struct monitor *m, bool restarting)
 {
 	char data[EXIT_SIZE_MAX];
 	struct text t = {.data = data, .capacity = sizeof(data)};
 	int dir_fd = m->handover.container_dir_fd, fd;
-	struct timespec now;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	text_add(&t, "{\"version\":1,\"bootId\":\"");
 	text_add(&t, m->handover.boot_id);
 	text_add(&t, "\",\"exitCode\":");
@@ -62,8 +60,8 @@ static int exit_write(struct monitor *m)
 	text_add(&t, ",\"oomKilled\":false,\"startedAt\":");
 	text_add_uint(&t, m->handover.started_realtime_ns);
 	text_add(&t, ",\"finishedAt\":");
-	text_add_uint(&t, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	text_add(&t, "}\n");
+	text_add_uint(&t, m->finished_ns);
+	text_add(&t, restarting ? ",\"restarting\":true}\n" : "}\n");
 	fd = openat(
 		dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -319,14 +317,57 @@ static void tail_finish(struct monitor *m)
 	}
 }
 
+/* The lossless client takes what is left in its own time, from a process of its own: this one goes
+ * on with the next run. Nobody's child, so that the next end does not kill it. */
+static void tail_leave(struct monitor *m)
+{
+	pid_t pid;
+
+	if (!m->lossless || !m->tail.len)
+		return;
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = client_fd(&m->clients[m->lossless - 1]);
+
+		if (fork() != 0)
+			_exit(0);
+		/* The container's lock is not its business. */
+		monitor_close_range(3, (unsigned int)fd - 1, 0);
+		monitor_close_range((unsigned int)fd + 1, ~0u, 0);
+		tail_finish(m);
+		_exit(0);
+	}
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The container is to run again, under the same lock. Returns when it is not, after all. */
+static void end_restart(struct monitor *m, int *exit_fd)
+{
+	end_children();
+	clients_refuse_rest(m);
+	tail_leave(m);
+	for (unsigned int i = 0; i < m->client_high; i++)
+		client_drop(m, i);
+	if (restart_wait(m))
+		restart_exec(m);
+	close_fd(exit_fd);
+	*exit_fd = exit_write(m, false);
+}
+
 void end_run(struct monitor *m)
 {
-	bool remove = m->handover.flags & MONITOR_REMOVE;
+	bool remove = m->handover.flags & MONITOR_REMOVE, restart = restart_wanted(m);
 	int exit_fd, userns_fd = -1;
+	struct timespec now;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	m->finished_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	/* What the container wrote last, to the log and the clients; then its end. */
 	output_finish(m);
-	exit_fd = exit_write(m);
+	exit_fd = exit_write(m, restart);
 	if (remove)
 		remove = record_release(m);
 	exec_container_ended(m);
@@ -345,6 +386,8 @@ void end_run(struct monitor *m)
 	}
 	close_fd(&m->handover.init_pidfd);
 	close_fd(&m->handover.cgroup_fd);
+	if (restart)
+		end_restart(m, &exit_fd);
 	end_children();
 	close_fd(&m->handover.lock_fd);
 	clients_refuse_rest(m);

@@ -15,6 +15,8 @@
 
 /* How long the loop is idle before the buffers' pages go back. */
 #define IDLE_MS 200
+/* The status of a container that --timeout ended: podman's. */
+#define TIMED_OUT_STATUS 255
 
 static uint64_t source_key(enum source_kind kind, unsigned int index, unsigned int generation)
 {
@@ -67,7 +69,7 @@ static void reap(struct monitor *m)
 		code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		if (pid == m->handover.init_pid) {
 			m->ended = true;
-			m->exit_code = code;
+			m->exit_code = m->timed_out ? TIMED_OUT_STATUS : code;
 			m->exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 			continue;
 		}
@@ -156,6 +158,7 @@ static bool monitor_init(struct monitor *m)
 	(void)signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap behind our back */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGUSR1); /* look for a request to stop: restart.c */
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	m->buffers = mmap(NULL, sizeof(*m->buffers), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -168,6 +171,9 @@ static bool monitor_init(struct monitor *m)
 		return false;
 	if (dup2(m->null_fd, 0) < 0 || dup2(m->null_fd, 1) < 0 || dup2(m->null_fd, 2) < 0)
 		return false;
+	m->begun_ms = monotonic_ms();
+	if (m->handover.timeout_s)
+		deadline_set(m, DEADLINE_TIMEOUT, (uint64_t)m->handover.timeout_s * 1000);
 	monitor_log_open(m);
 	end_prepare(m);
 	if (source_add(m, m->signal_fd, EPOLLIN, SOURCE_SIGNAL, 0, 0) < 0)
@@ -193,6 +199,14 @@ static bool monitor_init(struct monitor *m)
 	return true;
 }
 
+/* How long the loop may wait: until the buffers go back, or the first deadline. */
+static int loop_timeout(const struct monitor *m)
+{
+	int idle = m->dirty ? IDLE_MS : -1, next = deadline_next(m);
+
+	return next >= 0 && (idle < 0 || next < idle) ? next : idle;
+}
+
 int main(void)
 {
 	/* In the bss: untouched pages cost nothing. Reached through this pointer only. */
@@ -204,12 +218,13 @@ int main(void)
 	reap(m);            /* what ended before the signalfd was there */
 	while (!m->ended) {
 		struct epoll_event events[8];
-		int count = epoll_wait(m->epoll_fd, events, 8, m->dirty ? IDLE_MS : -1);
-
-		m->dirty = true;
+		int count = epoll_wait(m->epoll_fd, events, 8, loop_timeout(m));
 
 		if (count == 0)
 			give_back(m);
+		else
+			m->dirty = true;
+		deadlines_run(m);
 		for (int i = 0; i < count && !m->ended; i++)
 			dispatch(m, events[i].data.u64, events[i].events);
 	}

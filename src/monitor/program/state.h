@@ -29,6 +29,11 @@
 #define CLIENT_MAX 512
 #define EXEC_MAX   64
 
+enum deadline {
+	DEADLINE_TIMEOUT, /* --timeout: init is killed */
+	DEADLINE_COUNT,
+};
+
 enum source_kind {
 	SOURCE_SIGNAL,
 	SOURCE_LISTEN,
@@ -110,6 +115,11 @@ struct monitor {
 	bool closing; /* reported; only the tail is left to do */
 	bool paused;
 	int exit_code, exit_signal;
+	bool timed_out;                     /* --timeout ended it */
+	bool stopping;                      /* asked to stop by a client: no restart */
+	uint64_t begun_ms;                  /* CLOCK_MONOTONIC */
+	uint64_t finished_ns;               /* CLOCK_REALTIME */
+	uint64_t deadlines[DEADLINE_COUNT]; /* CLOCK_MONOTONIC, ms; 0: none */
 	struct log log;
 
 	int output_fd[PROTOCOL_STREAM_COUNT]; /* [1], [2]; a terminal is [1] */
@@ -211,6 +221,26 @@ bool exec_reaped(struct monitor *m, int pid, int exit_code);
 void exec_before_reap(struct monitor *m);
 struct exec *exec_find(struct monitor *m, const void *id);
 void exec_container_ended(struct monitor *m);
+
+/* deadline.c: what happens at a time; milliseconds of CLOCK_MONOTONIC */
+uint64_t monotonic_ms(void);
+void deadline_set(struct monitor *m, enum deadline which, uint64_t in_ms);
+static inline void deadline_clear(struct monitor *m, enum deadline which)
+{
+	m->deadlines[which] = 0;
+}
+/** deadline_next() - milliseconds to the first one; -1: none is set */
+int deadline_next(const struct monitor *m);
+/** deadlines_run() - do what is due. */
+void deadlines_run(struct monitor *m);
+
+/* restart.c */
+/** restart_wanted() - does the policy ask for another run, and has nobody asked to stop? */
+bool restart_wanted(const struct monitor *m);
+/** restart_wait() - the pause before it. False: stopped meanwhile. */
+bool restart_wait(struct monitor *m);
+/** restart_exec() - become `pod`, which starts the container anew. Returns where that fails. */
+void restart_exec(struct monitor *m);
 
 /* end.c */
 /** end_prepare() - make room for `exit` now: the disk may be full when the container ends. */

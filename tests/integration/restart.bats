@@ -1,0 +1,150 @@
+# --restart: the monitor starts the container again; --timeout ends it.
+load ../lib/common
+
+setup()
+{
+	pod_setup
+	load_busybox
+}
+
+restarts()
+{
+	pod inspect --format '{{.RestartCount}}' "$1"
+}
+
+# has_restarted NAME N - at least so often
+has_restarted()
+{
+	[ "$(restarts "$1")" -ge "$2" ]
+}
+
+state_is()
+{
+	[ "$(pod inspect --format '{{.State.Status}}' "$1")" = "$2" ]
+}
+
+@test "always: runs again whatever the status, until it is stopped" {
+	pod run -d --name again --network none --restart always localhost/busybox true
+	wait_until 30 has_restarted again 2
+	run pod stop again
+	assert_success
+	run pod ps -a --format '{{.Names}} {{.State}}'
+	assert_output "again exited"
+	local count
+	count=$(restarts again)
+	run pod inspect --format '{{.State.Restarting}} {{.HostConfig.RestartPolicy.Name}}' again
+	assert_output "false always"
+	# By hand it starts over.
+	pod start again
+	wait_until 30 has_restarted again 1
+	[ "$(restarts again)" -le "$((count + 3))" ]
+	pod rm -f -t 0 again
+}
+
+@test "on-failure:N: as often as that, and only after a failure" {
+	pod run -d --name bad --network none --restart on-failure:2 localhost/busybox sh -c 'echo run; exit 7'
+	wait_until 30 state_is bad exited
+	run pod inspect --format '{{.RestartCount}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' bad
+	assert_output "2 7 2"
+	run pod logs bad
+	assert_output "run
+run
+run"
+	pod run -d --name good --network none --restart on-failure localhost/busybox true
+	run pod wait good
+	assert_output 0
+	run pod inspect --format '{{.RestartCount}} {{.State.Status}}' good
+	assert_output "0 exited"
+}
+
+@test "shown while it waits for the next run; stop, rm and rm -f do not wait for that" {
+	pod run -d --name slow --network none --restart always localhost/busybox sh -c 'exit 3'
+	# The fifth pause is 1.6 s.
+	wait_until 60 has_restarted slow 4
+	wait_until 30 state_is slow restarting
+	run pod ps --format '{{.Names}} {{.State}} {{.Status}}'
+	assert_output --regexp "^slow restarting Restarting \(3\) .* ago$"
+	run --separate-stderr pod exec slow true
+	assert_status 125
+	assert_stderr --partial "is restarting"
+	run --separate-stderr pod rm slow
+	assert_status 2
+	run pod stop slow
+	assert_success
+	state_is slow exited
+	run pod inspect --format '{{.State.ExitCode}}' slow
+	assert_output 3
+	run pod rm slow
+	assert_success
+}
+
+@test "kill with a signal that ends it: no restart; with another one: restart" {
+	pod run -d --name k --network none --restart always localhost/busybox sleep 1000
+	pod kill -s KILL k
+	wait_until 10 state_is k exited
+	run pod inspect --format '{{.RestartCount}} {{.State.ExitCode}}' k
+	assert_output "0 137"
+	pod start k
+	pod exec k sh -c 'kill -9 -1' || true
+	run pod inspect --format '{{.State.Pid}}' k
+	kill -9 "$output"
+	wait_until 30 has_restarted k 1
+	wait_until 10 state_is k running
+	pod rm -f -t 0 k
+}
+
+@test "a foreground run ends with the first run, the container goes on" {
+	run pod run --name fg --network none --restart always localhost/busybox sh -c 'echo hello; exit 5'
+	assert_status 5
+	assert_output hello
+	wait_until 30 has_restarted fg 1
+	run pod restart -t 0 fg
+	assert_success
+	pod rm -f -t 0 fg
+}
+
+@test "with a network and published ports each run has them" {
+	pod run -d --name net -p 127.0.0.1::7000 --restart always localhost/busybox \
+		sh -c 'echo "run $$" | nc -l -p 7000 >/dev/null; exit 1'
+	local port
+	port=$(pod port net 7000)
+	for _ in 1 2; do
+		wait_until 30 python3 "$LIB/ask.py" tcp "${port%:*}" "${port##*:}" hello
+	done
+	wait_until 30 has_restarted net 1
+	pod rm -f -t 0 net
+}
+
+@test "what cannot go together, and what is no policy" {
+	run --separate-stderr pod run --rm --restart always localhost/busybox true
+	assert_fault 125 --rm --restart
+	run --separate-stderr pod run --restart sometimes localhost/busybox true
+	assert_status 125
+	assert_stderr --partial sometimes
+	run --separate-stderr pod run --restart on-failure:x localhost/busybox true
+	assert_fault 125 on-failure:x
+	run pod run --rm --network none --restart no localhost/busybox true
+	assert_success
+	run pod ps -aq
+	assert_output ""
+}
+
+@test "kill -9 of the monitor while it waits, and of what it starts anew: the truth remains" {
+	pod run -d --name victim --network none --restart always localhost/busybox sh -c 'exit 4'
+	wait_until 60 has_restarted victim 3
+	wait_until 30 state_is victim restarting
+	kill -9 "$(pod inspect --format '{{.State.ConmonPid}}' victim)"
+	wait_until 10 state_is victim exited
+	run pod inspect --format '{{.State.ExitCode}}' victim
+	assert_output 4
+	pod start victim
+	wait_until 30 has_restarted victim 1
+	pod rm -f -t 0 victim
+}
+
+@test "--timeout: killed when its time is over" {
+	run pod run --name limited --network none --timeout 1 localhost/busybox sleep 1000
+	assert_status 255
+	run pod inspect --format '{{.Config.Timeout}} {{.State.ExitCode}}' limited
+	assert_output "1 255"
+}
