@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -326,6 +327,17 @@ static int replace_container(struct store *store, const char *name, struct error
 	return container_remove(store, old, &opts, err);
 }
 
+static void hold_signals(sigset_t *ret_old)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		(void)sigaddset(&set, numbers[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, ret_old); /* cannot fail with these arguments */
+}
+
 int container_options_make(struct command_context *ctx, struct store *store,
 	struct container_options *opts, int argc, char **argv, char *const *create_command,
 	struct container **ret, int *ret_lock_fd, struct error **err)
@@ -380,6 +392,8 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		return -1;
 	if (opts->replace && replace_container(store, opts->name, err) < 0)
 		return -1;
+	if (opts->hold_signals)
+		hold_signals(&opts->old_mask);
 	if (container_create(store, steal_ptr(&config), ret, ret_lock_fd, err) < 0)
 		return -1;
 	if (opts->cid_file && write_id_file(opts->cid_file, (*ret)->config->id, err) < 0)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include "cmd/command.h"
 #include "cmd/pull.h"
 #include "container/container.h"
@@ -23,6 +25,10 @@ struct container_options {
 	/* run alone */
 	bool detach, sig_proxy;
 	const char *detach_keys;
+	/* Set by run: signals that would end us wait from the record's creation on, so that none
+	 * leaves a record that nobody starts; the mask from before, for when it runs. */
+	bool hold_signals;
+	sigset_t old_mask;
 };
 
 #define CONTAINER_OPTIONS_INIT                                                                     \

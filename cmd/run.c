@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,6 +80,7 @@ static int run_container(struct command_context *ctx, struct container_options *
 	/* The map helpers, where they are needed, work while we look at the image. */
 	if (store->rootless && userns_begin(store->runtime_fd, &start.userns, err) < 0)
 		return -1;
+	opts->hold_signals = true;
 	if (container_options_make(ctx, store, opts, argc, argv, create_command, &container,
 		    &start.lock_fd, err) < 0) {
 		userns_cancel(start.userns);
@@ -90,6 +92,9 @@ static int run_container(struct command_context *ctx, struct container_options *
 		remove_failed(store, container);
 		return -1;
 	}
+	/* Those that nobody passes on are ours again; one that came meanwhile ends us now. */
+	if (opts->detach || !opts->sig_proxy)
+		(void)sigprocmask(SIG_SETMASK, &opts->old_mask, NULL);
 	if (write_pid_file(container, err) < 0)
 		return -1;
 	if (opts->detach) {

@@ -197,3 +197,25 @@ sleeper()
 	assert_stderr --partial "${id:0:12}"
 	rm -rf "${STORE:?}/containers/$id" "$STORE/containers/names/bad"
 }
+
+@test "a signal between a container's record and its start leaves no record that nobody starts" {
+	run python3 - <<'END'
+import os, signal, subprocess
+containers = os.environ["STORE"] + "/containers"
+os.makedirs(containers, exist_ok=True)
+def ids():
+    return [name for name in os.listdir(containers) if len(name) == 64]
+for number in range(12):
+    run = subprocess.Popen(["pod", "run", "--rm", "--init", "--network", "none"] +
+                           (["-d"] if number % 2 else []) + ["localhost/busybox", "sleep", "1000"],
+                           stdout=subprocess.DEVNULL)
+    while not ids() and run.poll() is None:
+        pass
+    run.send_signal(signal.SIGTERM)
+    run.wait()
+    created = subprocess.run(["pod", "ps", "-aq", "--filter", "status=created"], capture_output=True, text=True).stdout
+    assert created == "", created
+    subprocess.run(["pod", "rm", "-f", "-t", "0", "-a"], stdout=subprocess.DEVNULL, check=True)
+END
+	assert_success
+}
