@@ -11,7 +11,7 @@ VPATH = $(srcdir)
 B = build
 
 # These set up what is missing first, then call make again; the others start from a configuration.
-setup_goals = quickstart check check-long bench clean distclean
+setup_goals = quickstart check check-long check-vm bench clean distclean
 ifneq ($(filter-out $(setup_goals),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
 endif
@@ -105,6 +105,9 @@ check:
 check-long:
 	@MAKE='$(MAKE)' POD_TEST_LONG=1 $(srcdir)/tests/check
 
+check-vm:
+	@MAKE='$(MAKE)' $(srcdir)/tests/vm/check
+
 bench:
 	@MAKE='$(MAKE)' $(srcdir)/tests/bench/run
 
@@ -170,4 +173,4 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache
 
-.PHONY: all quickstart check check-long bench install uninstall dist distcheck format check-format clean distclean
+.PHONY: all quickstart check check-long check-vm bench install uninstall dist distcheck format check-format clean distclean

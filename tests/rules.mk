@@ -44,7 +44,7 @@ test-stage: all
 	install -d $(STAGE)/bin $(STAGE)/libexec/pod $(STAGE)/tests/data
 	install -m 755 $(B)/pod $(STAGE)/bin/pod
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
-	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/data) $(STAGE)/tests/
+	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/vm $(srcdir)/tests/data) $(STAGE)/tests/
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
 	$(CC) -O2 -static -o $(STAGE)/tests/lib/hostile $(srcdir)/tests/lib/hostile.c
 	$(CC) -O2 -shared -fPIC -o $(STAGE)/tests/lib/hide.so $(srcdir)/tests/lib/hide.c

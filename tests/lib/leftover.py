@@ -56,7 +56,7 @@ def entries(path, allowed=()):
 
 
 def look(store, runtime):
-    found = orphans() + mounts([store, runtime]) + locks([store])
+    found = orphans() + mounts([store, runtime + "/"]) + locks([store])
     found += ["left in tmp: " + e for e in entries(os.path.join(store, "tmp")) if not e.endswith(".part")]
     found += ["container record: " + e for e in entries(os.path.join(store, "containers"), ("names", "lock"))]
     found += ["name: " + e for e in entries(os.path.join(store, "containers", "names"), ("lock", ".lock"))]
