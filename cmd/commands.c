@@ -116,6 +116,7 @@ static const struct command_entry volume_commands[] = {
 static const struct command_entry system_commands[] = {
 	{"connection"},
 	{"df", &command_system_df},
+	{"doctor", &command_doctor, .hidden = true},
 	{"info", &command_info},
 	{"migrate", .instead = "there is nothing to migrate"},
 	{"prune", &command_system_prune},
@@ -168,6 +169,7 @@ static const struct command_entry root_commands[] = {
 	{"cp", &command_cp},
 	{"create", &command_create},
 	{"diff"},
+	{"doctor", &command_doctor},
 	{"events", .instead = "'pod wait' waits for a container's end, 'pod logs --follow' for its "
 			      "output"},
 	{"exec", &command_exec},

@@ -2,10 +2,10 @@
 
 _pod_commands() {
 	case $1 in
-	'') echo 'attach container cp create exec help history image images import info inspect kill load login logout logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
+	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
 	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
 	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
-	'system') echo 'df info prune reset' ;;
+	'system') echo 'df doctor info prune reset' ;;
 	'volume') echo 'create exists inspect list ls prune remove rm' ;;
 	esac
 }
@@ -33,6 +33,7 @@ _pod_options() {
 	'container stop'|'stop') echo '--help --all -a --cidfile --ignore -i --latest -l --time -t' ;;
 	'container top'|'top') echo '--help --latest -l' ;;
 	'container wait'|'wait') echo '--help --ignore --latest -l' ;;
+	'doctor'|'system doctor') echo '--help --format --quiet -q' ;;
 	'help') echo '--help' ;;
 	'history'|'image history') echo '--help --format --human -H --no-trunc --quiet -q' ;;
 	'image') echo '--help' ;;
@@ -206,6 +207,9 @@ _pod_value() {
 	'container stop'|'stop') case $2 in
 		--cidfile) echo 'files' ;;
 		--time|-t) echo 'none' ;;
+		esac ;;
+	'doctor'|'system doctor') case $2 in
+		--format) echo 'none' ;;
 		esac ;;
 	'history'|'image history') case $2 in
 		--format) echo 'none' ;;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "rootless/idmap.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/spawn.h"
@@ -167,7 +168,7 @@ char *id_user_name_parse(char *passwd, uid_t uid)
 
 /* The account's name from /etc/passwd, else from getent(1), which asks the name services for us
  * (this process stays free of them). NULL: the account has no name. */
-static char *user_name_get(uid_t uid)
+char *id_user_name(uid_t uid, bool *ret_local)
 {
 	cleanup_error struct error *ignored = NULL;
 	cleanup_free char *text = NULL;
@@ -176,6 +177,7 @@ static char *user_name_get(uid_t uid)
 
 	if (read_file_limited(AT_FDCWD, "/etc/passwd", ID_FILE_MAX, &text, NULL, &ignored) == 0)
 		name = id_user_name_parse(text, uid);
+	*ret_local = name != NULL;
 	if (!name) {
 		const char *const argv[] = {"getent", "passwd", number, NULL};
 		cleanup_error struct error *no_getent = NULL;
@@ -224,7 +226,7 @@ int id_ranges_parse(
 }
 
 /* Does nsswitch.conf name a source of subordinate ids other than the files? */
-static bool subid_is_elsewhere(void)
+bool id_ranges_elsewhere(void)
 {
 	cleanup_error struct error *ignored = NULL;
 	cleanup_free char *text = NULL;
@@ -247,6 +249,40 @@ static bool subid_is_elsewhere(void)
 		return *rest && strncmp(rest, "files", 5) != 0;
 	}
 	return false;
+}
+
+/* The first id behind every range in the subuid(5) file PATH, at least NEXT. */
+static uint64_t behind_ranges(const char *path, uint64_t next)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *text = NULL;
+	char *p, *line;
+
+	if (read_file_limited(AT_FDCWD, path, ID_FILE_MAX, &text, NULL, &ignored) < 0)
+		return next;
+	for (p = text; (line = next_line(&p));) {
+		uint64_t first, count;
+		char *start;
+
+		(void)strsep(&line, ":");
+		start = strsep(&line, ":");
+		if (start && line && str_to_uint64(start, ID_MAX, &first) == 0 &&
+			str_to_uint64(line, ID_MAX, &count) == 0)
+			next = MAX(next, first + count);
+	}
+	return next;
+}
+
+char *id_ranges_remedy(const char *name, bool local)
+{
+	uint64_t first = behind_ranges("/etc/subgid", behind_ranges("/etc/subuid", 100000));
+	unsigned long long last = first + 65535;
+
+	if (!local) /* usermod does not know the accounts of a directory service */
+		return xasprintf("echo %s:%llu:65536 | sudo tee -a /etc/subuid /etc/subgid", name,
+			(unsigned long long)first);
+	return xasprintf("sudo usermod --add-subuids %llu-%llu --add-subgids %llu-%llu %s",
+		(unsigned long long)first, last, (unsigned long long)first, last, name);
 }
 
 /* "0: user 100000 65536" lines of getsubids(1) as subuid(5) lines. */
@@ -272,8 +308,8 @@ static char *getsubids(const char *name, bool groups)
 	return strbuf_detach(&out);
 }
 
-static int subordinate_ranges(const char *path, const char *name, uid_t uid, bool elsewhere,
-	bool groups, struct id_range **ret, size_t *ret_count, struct error **err)
+static int subordinate_ranges(const char *path, const char *name, uid_t uid, bool local,
+	bool elsewhere, bool groups, struct id_range **ret, size_t *ret_count, struct error **err)
 {
 	cleanup_free struct id_range *subordinate = NULL;
 	cleanup_error struct error *why = NULL;
@@ -289,11 +325,14 @@ static int subordinate_ranges(const char *path, const char *name, uid_t uid, boo
 		return error_move(err, &why);
 	if (id_ranges_parse(text ? text : (char[]){""}, name, uid, &subordinate, &count) < 0)
 		return -1;
-	if (!count)
+	if (!count) {
+		cleanup_free char *remedy = id_ranges_remedy(name, local);
+
 		return error_set(err, ERR_NOT_FOUND,
-			"no subordinate %s ids for '%s' in '%s'; add them with: sudo usermod "
-			"--add-subuids 100000-165535 --add-subgids 100000-165535 %s",
-			groups ? "group" : "user", name, path, name);
+			"no subordinate %s ids for '%s' in '%s'; add them with: "
+			"%s" CHECK_SEE(CHECK_SUBIDS),
+			groups ? "group" : "user", name, path, remedy);
+	}
 	ranges = xcalloc(count + 1, sizeof(*ranges));
 	ranges[n++] = (struct id_range){0, groups ? getgid() : uid, 1};
 	for (size_t i = 0; i < count; i++) {
@@ -315,14 +354,14 @@ int id_maps_default(struct id_maps *ret, struct error **err)
 {
 	struct id_maps maps = {0};
 	uid_t uid = getuid();
-	cleanup_free char *name = user_name_get(uid);
-	bool elsewhere = subid_is_elsewhere();
+	bool local, elsewhere = id_ranges_elsewhere();
+	cleanup_free char *name = id_user_name(uid, &local);
 
 	if (!name)
 		name = xasprintf("%u", (unsigned int)uid);
-	if (subordinate_ranges("/etc/subuid", name, uid, elsewhere, false, &maps.uids,
+	if (subordinate_ranges("/etc/subuid", name, uid, local, elsewhere, false, &maps.uids,
 		    &maps.uid_count, err) < 0 ||
-		subordinate_ranges("/etc/subgid", name, uid, elsewhere, true, &maps.gids,
+		subordinate_ranges("/etc/subgid", name, uid, local, elsewhere, true, &maps.gids,
 			&maps.gid_count, err) < 0) {
 		id_maps_clear(&maps);
 		return -1;

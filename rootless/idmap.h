@@ -71,3 +71,14 @@ char *id_user_name_parse(char *passwd, uid_t uid);
  * owned. */
 int id_ranges_parse(
 	char *text, const char *name, uid_t uid, struct id_range **ret, size_t *ret_count);
+
+/** id_user_name() - the account's name, owned; NULL: it has none. @ret_local: it stands in
+ * /etc/passwd (else a name service knows it; getent(1) is asked). */
+char *id_user_name(uid_t uid, bool *ret_local);
+
+/** id_ranges_elsewhere() - nsswitch.conf names a source of subordinate ids other than the files. */
+bool id_ranges_elsewhere(void);
+
+/** id_ranges_remedy() - the command that gives the account NAME a range that nobody has; owned.
+ * @local: as id_user_name() says */
+char *id_ranges_remedy(const char *name, bool local);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "rootless/userns.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/spawn.h"
@@ -102,37 +103,54 @@ static int maps_own(struct id_maps *ret, struct error **err)
 	return 0;
 }
 
-/* Can newuidmap and newgidmap do what they are there for? Else why not, with the remedy; owned. */
-static char *helpers_lack(void)
+bool userns_helpers_lack(char **ret_cause, char **ret_remedy)
 {
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		return xstrdup("newuidmap cannot gain privileges because this process runs with "
-			       "no_new_privs; start pod without it");
 	for (int i = 0; i < 2; i++) {
 		cleanup_free char *path = spawn_find(helper_names[i]);
+		const char *fault = NULL, *remedy = "sudo apt-get install --reinstall uidmap";
 		struct statvfs fs;
 		struct stat st;
 
-		if (!path)
-			return xasprintf("'%s' is not installed; install it with: sudo apt-get "
-					 "install uidmap",
-				helper_names[i]);
+		if (!path) {
+			*ret_cause = xasprintf("'%s' is not installed", helper_names[i]);
+			*ret_remedy = xstrdup("sudo apt-get install uidmap");
+			return true;
+		}
 		if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
 			continue;
-		if (!(st.st_mode & S_ISUID) && getxattr(path, "security.capability", NULL, 0) <= 0)
-			return xasprintf("'%s' is not set-uid root; mend it with: sudo apt-get "
-					 "install --reinstall uidmap",
-				path);
-		if (fs.f_flag & ST_NOSUID)
-			return xasprintf("'%s' lies on a file system mounted nosuid; mount it "
-					 "without, or install uidmap elsewhere",
-				path);
-		if ((st.st_mode & S_ISUID) && st.st_uid != 0)
-			return xasprintf("'%s' does not belong to root here; run pod outside of "
-					 "this container",
-				path);
+		if (!(st.st_mode & S_ISUID) &&
+			getxattr(path, "security.capability", NULL, 0) <= 0) {
+			fault = "is not set-uid root";
+		} else if (fs.f_flag & ST_NOSUID) {
+			fault = "lies on a file system mounted nosuid";
+			remedy = "sudo mount -o remount,suid $(findmnt -n -o TARGET -T /usr/bin)";
+		} else if ((st.st_mode & S_ISUID) && st.st_uid != 0) {
+			fault = "does not belong to root here";
+			remedy = "run pod outside of this container";
+		}
+		if (!fault)
+			continue;
+		*ret_cause = xasprintf("'%s' %s", path, fault);
+		*ret_remedy = xstrdup(remedy);
+		return true;
 	}
-	return NULL;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return false;
+	*ret_cause = xstrdup("newuidmap cannot gain privileges because this process runs with "
+			     "no_new_privs");
+	*ret_remedy = xstrdup("start pod without it (systemd: NoNewPrivileges=no; docker: without "
+			      "--security-opt no-new-privileges)");
+	return true;
+}
+
+/* As one line; NULL: they lack nothing; owned. */
+static char *helpers_fault(void)
+{
+	cleanup_free char *cause = NULL, *remedy = NULL;
+
+	if (!userns_helpers_lack(&cause, &remedy))
+		return NULL;
+	return xasprintf("%s; mend it: %s" CHECK_SEE(CHECK_NEWUIDMAP), cause, remedy);
 }
 
 /* Subordinate ranges, as far as the namespace that we are in has them. */
@@ -155,7 +173,8 @@ static int maps_subordinate(struct id_maps *ret, struct error **err)
 		id_maps_clear(&maps);
 		return error_set(err, ERR_NOT_FOUND,
 			"the ranges in '/etc/subuid' and '/etc/subgid' lie outside of what this "
-			"container has; give it more ids, or name some that it has");
+			"container has; give it more ids, or name some that it has" CHECK_SEE(
+				CHECK_SUBIDS));
 	}
 	*ret = maps;
 	return 0;
@@ -188,10 +207,10 @@ static int maps_choose(
 	if (id_map_is_single("/proc/self/uid_map")) {
 		*ret_why = xstrdup("this process lives in a user namespace that maps a single id; "
 				   "run pod outside of it, or give it ranges: unshare "
-				   "--map-root-user --map-auto");
+				   "--map-root-user --map-auto" CHECK_SEE(CHECK_SUBIDS));
 	} else if (maps_subordinate(ret, &why) == 0) {
 		*ret_rung = USERNS_SUBORDINATE;
-		*ret_why = helpers_lack();
+		*ret_why = helpers_fault();
 		if (!*ret_why)
 			return 0;
 		id_maps_clear(ret);
@@ -316,12 +335,12 @@ static int refused_by_setting(struct error **err)
 		return error_set(err, ERR_UNSUPPORTED,
 			"the kernel allows no user namespace (user.max_user_namespaces is 0); "
 			"allow them "
-			"with: sudo sysctl user.max_user_namespaces=15000");
+			"with: sudo sysctl user.max_user_namespaces=15000" CHECK_SEE(CHECK_USERNS));
 	if (proc_value_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
 		return error_set(err, ERR_UNSUPPORTED,
 			"the kernel allows no unprivileged user namespace "
 			"(kernel.unprivileged_userns_clone is 0); allow them with: sudo sysctl "
-			"kernel.unprivileged_userns_clone=1");
+			"kernel.unprivileged_userns_clone=1" CHECK_SEE(CHECK_USERNS));
 	/* The clone works there, but what is inside has no rights. */
 	if (proc_value_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") &&
 		proc_value_is("/proc/self/attr/current", "unconfined"))
@@ -329,7 +348,7 @@ static int refused_by_setting(struct error **err)
 			"AppArmor restricts user namespaces "
 			"(kernel.apparmor_restrict_unprivileged_userns is 1); install an AppArmor "
 			"profile for pod, or: sudo sysctl "
-			"kernel.apparmor_restrict_unprivileged_userns=0");
+			"kernel.apparmor_restrict_unprivileged_userns=0" CHECK_SEE(CHECK_APPARMOR));
 	return 0;
 }
 
@@ -340,15 +359,17 @@ static int clone_refused(int why, struct error **err)
 	if (why == ENOSPC || why == EUSERS)
 		return error_set(err, ERR_UNSUPPORTED,
 			"the kernel allows no more user namespaces for this account or this depth; "
-			"raise the limit with: sudo sysctl user.max_user_namespaces=15000");
+			"raise the limit with: sudo sysctl "
+			"user.max_user_namespaces=15000" CHECK_SEE(CHECK_USERNS));
 	if (why == EPERM || why == EACCES)
 		return error_set(err, ERR_UNSUPPORTED,
 			"this process may not make a user namespace (seccomp filter of an outer "
 			"container, or a chroot); run pod outside of it, or let it: with docker or "
-			"podman '--security-opt seccomp=unconfined'");
+			"podman '--security-opt seccomp=unconfined'" CHECK_SEE(CHECK_USERNS));
 	if (why == EINVAL)
 		return error_set(err, ERR_UNSUPPORTED,
-			"the kernel is built without user namespaces (CONFIG_USER_NS)");
+			"the kernel is built without user namespaces (CONFIG_USER_NS)" CHECK_SEE(
+				CHECK_USERNS));
 	return error_errno(err, why, "make a user namespace");
 }
 
@@ -387,9 +408,14 @@ static int helper_start(struct userns_request *req, int which, const struct id_r
 	opts.argv = (const char *const *)argv;
 	if (spawn(&opts, &req->helpers[which], err) == 0)
 		return 0;
-	if ((*err)->kind == ERR_NOT_FOUND)
-		return error_wrap(
-			err, "user namespace: install it with: sudo apt-get install uidmap");
+	if ((*err)->kind == ERR_NOT_FOUND) {
+		error_free(steal_ptr(err));
+		return error_set(err, ERR_NOT_FOUND,
+			"user namespace: program '%s' is not installed; install it with: sudo "
+			"apt-get "
+			"install uidmap" CHECK_SEE(CHECK_NEWUIDMAP),
+			helper_names[which]);
+	}
 	return -1;
 }
 
@@ -415,11 +441,13 @@ static int helper_finish(struct userns_request *req, int which, struct error **e
 		return error_set(err, ERR_UNSUPPORTED,
 			"%s cannot gain privileges because this process runs with no_new_privs; "
 			"start "
-			"pod without it, or start a container outside first (%s)",
+			"pod without it, or start a container outside first (%s)" CHECK_SEE(
+				CHECK_NEWUIDMAP),
 			helper_names[which], text);
 	return error_set(err, ERR_UNSUPPORTED,
 		"%s failed (%s); check that the ranges in '/etc/sub%s' belong to this account and "
-		"that the program is set-uid root: sudo apt-get install --reinstall uidmap",
+		"that the program is set-uid root: sudo apt-get install --reinstall "
+		"uidmap" CHECK_SEE(CHECK_NEWUIDMAP),
 		helper_names[which], *text ? text : "no message", which ? "gid" : "uid");
 }
 

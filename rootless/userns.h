@@ -27,6 +27,10 @@ enum userns_rung {
 	USERNS_SINGLE_ID,
 };
 
+/** userns_helpers_lack() - can newuidmap and newgidmap not do what they are there for?
+ * @ret_cause, @ret_remedy: owned, set when true: why not, and the command that mends it */
+bool userns_helpers_lack(char **ret_cause, char **ret_remedy);
+
 /* Acquiring overlaps with other work: begin early, finish when the descriptor is needed. */
 struct userns_request;
 

@@ -9,6 +9,7 @@
 
 #include "rootless/userns.h"
 #include "storage/overlay.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/lock.h"
 #include "util/mem.h"
@@ -131,9 +132,7 @@ static int probe_build(struct probe *probe, int dir_fd, struct error **err)
 	return 0;
 }
 
-/* Is native overlay possible? 0; -1 with the reason, which is ERR_UNSUPPORTED when it is the
- * host's. */
-static int probe_native(struct store *store, int userns_fd, struct error **err)
+int storage_overlay_probe(struct store *store, int userns_fd, struct error **err)
 {
 	cleanup_error struct error *ignored = NULL; /* the next sweep takes what is left */
 	cleanup_close int dir_fd = -1, lock = -1;
@@ -189,7 +188,7 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
 		if (userns_fd < 0)
 			return -1;
 	}
-	if (probe_native(store, userns_fd, &why) == 0) {
+	if (storage_overlay_probe(store, userns_fd, &why) == 0) {
 		driver = DRIVER_OVERLAY;
 	} else {
 		/* A full disk or the like says nothing about the driver. */
@@ -200,7 +199,8 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
 			strv_append_take(notes,
 				xasprintf("storage driver %s instead of native overlay for '%s' "
 					  "(%s); "
-					  "%s, or put the store elsewhere with --root",
+					  "%s, or put the store elsewhere with --root" CHECK_SEE(
+						  CHECK_OVERLAY),
 					storage_driver_name(driver), store->data_path, why->message,
 					driver == DRIVER_VFS
 						? "install fuse-overlayfs, which saves the copies"

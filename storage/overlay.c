@@ -12,6 +12,7 @@
 #include "storage/image_store.h"
 #include "storage/overlay.h"
 #include "storage/overlay_private.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -241,7 +242,7 @@ static int stack_mount(
 	if (fd < 0 && (errno == EPERM || errno == EINVAL || errno == ENODEV || errno == EOPNOTSUPP))
 		return error_set(err, ERR_UNSUPPORTED,
 			"the kernel refuses to mount an overlay here (%s); use "
-			"--storage-driver fuse-overlayfs or vfs",
+			"--storage-driver fuse-overlayfs or vfs" CHECK_SEE(CHECK_OVERLAY),
 			strerror(errno));
 	if (fd < 0)
 		return error_errno(err, errno, "mount the overlay");

@@ -37,6 +37,14 @@ const char *storage_driver_name(enum storage_driver driver);
 int storage_driver_choose(struct store *store, enum storage_driver wanted, enum storage_driver *ret,
 	char ***notes, struct error **err);
 
+/**
+ * storage_overlay_probe() - does the kernel mount an overlay of this store? Tried on scratch
+ * layers.
+ * @userns_fd: the base user namespace; -1: none is needed
+ * @err: ERR_UNSUPPORTED when it is the kernel or the file system that cannot; else the try failed
+ */
+int storage_overlay_probe(struct store *store, int userns_fd, struct error **err);
+
 /* Everything overlay_mount() needs, prepared before init is cloned; owned. */
 struct overlay {
 	enum storage_driver driver;

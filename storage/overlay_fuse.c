@@ -11,6 +11,7 @@
 #include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/overlay_private.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/spawn.h"
@@ -130,7 +131,7 @@ static int setup_run(void *data, struct error **err)
 	if (device_fd < 0)
 		return error_set(err, ERR_NOT_FOUND,
 			"cannot open '/dev/fuse' (%s), which fuse-overlayfs needs; load the module "
-			"fuse, or use --storage-driver vfs",
+			"fuse, or use --storage-driver vfs" CHECK_SEE(CHECK_FUSE),
 			strerror(errno));
 	mount_fd = fuse_mount(device_fd, overlay->read_only, err);
 	if (mount_fd < 0)

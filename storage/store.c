@@ -10,6 +10,7 @@
 
 #include "rootless/userns.h"
 #include "storage/store.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/lock.h"
 #include "util/log.h"
@@ -94,7 +95,8 @@ static char *data_path_choose(const char *root, struct error **err)
 	if (!home) {
 		error_set(err, ERR_NOT_FOUND,
 			"no home directory for the store: HOME is not set and /etc/passwd has no "
-			"entry for uid %u; set HOME or XDG_DATA_HOME, or give --root",
+			"entry for uid %u; set HOME or XDG_DATA_HOME, or give --root" CHECK_SEE(
+				CHECK_STORE),
 			(unsigned int)geteuid());
 		return NULL;
 	}
@@ -116,18 +118,19 @@ static int open_private_dir(const char *path, struct error **err)
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return error_set(err, ERR_INVALID,
 			"runtime directory '%s' is a file or a symbolic link; remove it, or set "
-			"XDG_RUNTIME_DIR",
+			"XDG_RUNTIME_DIR" CHECK_SEE(CHECK_RUNTIME_DIR),
 			path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, errno, "open runtime directory '%s'", path);
 	if (st.st_uid != geteuid())
 		return error_set(err, ERR_INVALID,
 			"runtime directory '%s' belongs to uid %u; set XDG_RUNTIME_DIR or give "
-			"--runroot",
+			"--runroot" CHECK_SEE(CHECK_RUNTIME_DIR),
 			path, (unsigned int)st.st_uid);
 	if (st.st_mode & 077)
 		return error_set(err, ERR_INVALID,
-			"runtime directory '%s' is open to others (mode %04o); chmod it to 0700",
+			"runtime directory '%s' is open to others (mode %04o); chmod it to "
+			"0700" CHECK_SEE(CHECK_RUNTIME_DIR),
 			path, (unsigned int)(st.st_mode & 07777));
 	return steal_fd(&fd);
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "network/ports.h"
+#include "util/check.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -209,7 +210,7 @@ int port_error(const struct port_mapping *mapping, uint16_t port, int why, struc
 			"listen on %s%s%s:%u/%s: permission denied: use a port from "
 			"net.ipv4.ip_unprivileged_port_start on, or lower that as root with "
 			"'sysctl "
-			"net.ipv4.ip_unprivileged_port_start=%u'",
+			"net.ipv4.ip_unprivileged_port_start=%u'" CHECK_SEE(CHECK_LOW_PORTS),
 			open, ip, close, port, protocol, port);
 	if (why == EADDRNOTAVAIL)
 		return error_set(err, ERR_INVALID,

@@ -16,6 +16,7 @@
 #include "network/network.h"
 #include "network/udp.h"
 #include "rootless/spawn.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -165,7 +166,8 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 		return error_set(err, ERR_NOT_FOUND,
 			"network: program 'slirp4netns' is not installed: install the Debian "
 			"package "
-			"slirp4netns, or use --network none or --network host");
+			"slirp4netns, or use --network none or --network host" CHECK_SEE(
+				CHECK_SLIRP4NETNS));
 	}
 	/* Our own child that nobody has reaped: the number is still its own. */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -239,13 +241,14 @@ static int helper_failed(struct network *network, struct error **err)
 		return error_set(err, ERR_UNSUPPORTED,
 			"network: device '%s' does not exist: load it as root with 'modprobe tun', "
 			"or use "
-			"--network none or --network host",
+			"--network none or --network host" CHECK_SEE(CHECK_TUN),
 			tun);
 	if (access(tun, R_OK | W_OK) < 0)
 		return error_set(err, ERR_UNSUPPORTED,
 			"network: device '%s' may not be opened (%s): make it accessible as root "
 			"with "
-			"'chmod 666 %s', or use --network none or --network host",
+			"'chmod 666 %s', or use --network none or --network host" CHECK_SEE(
+				CHECK_TUN),
 			tun, strerror(errno), tun);
 	if (words)
 		return error_set(err, ERR_SYSTEM, "network: slirp4netns failed: %s", words);

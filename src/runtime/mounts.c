@@ -14,6 +14,7 @@
 #include "runtime/init.h"
 #include "runtime/mount.h"
 #include "runtime/rootfs.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -102,7 +103,7 @@ static int make_proc(
 			"the kernel refuses a new /proc because this one is partly masked: the "
 			"container "
 			"sees the outer one; run pod outside of the container, or unmask its /proc "
-			"(--security-opt unmask=ALL)");
+			"(--security-opt unmask=ALL)" CHECK_SEE(CHECK_PROC));
 	return fd;
 }
 

@@ -23,6 +23,7 @@
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
 #include "runtime/sync.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 
@@ -141,7 +142,7 @@ static int helper_error(const struct helper *helper, struct error **err)
 			"make the container's namespaces: the limit of this account is reached; "
 			"raise it "
 			"with: sudo sysctl user.max_net_namespaces=15000 "
-			"user.max_mnt_namespaces=15000");
+			"user.max_mnt_namespaces=15000" CHECK_SEE(CHECK_NAMESPACES));
 	if (strcmp(helper->what, "clone") == 0)
 		return error_errno(err, helper->errnum, "make the container's namespaces");
 	return error_errno(err, helper->errnum, "container's namespaces: %s", helper->what);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/program.h"
@@ -40,7 +41,8 @@ char *program_path(const char *name, struct error **err)
 	}
 	if (!path)
 		(void)error_set(err, ERR_NOT_FOUND,
-			"'%s' is not installed in '%s'; run make install, or set POD_LIBEXECDIR",
+			"'%s' is not installed in '%s'; run make install, or set "
+			"POD_LIBEXECDIR" CHECK_SEE(CHECK_PROGRAMS),
 			name, dir && *dir ? dir : POD_LIBEXECDIR);
 	return path;
 }

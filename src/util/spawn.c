@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "util/fs.h"
@@ -36,6 +37,32 @@ char *spawn_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+#define VERSION_MAX 4096 /* bytes of what a program says of itself */
+
+char *spawn_version(const char *name)
+{
+	const char *const argv[] = {name, "--version", NULL};
+	cleanup_close int fd = memfd_create("version", MFD_CLOEXEC);
+	const struct spawn_fd fds[] = {{fd, 1}};
+	const struct spawn_options opts = {.argv = argv, .fds = fds, .fd_count = ARRAY_SIZE(fds)};
+	cleanup_error struct error *ignored = NULL;
+	char text[VERSION_MAX], *line, *rest = text;
+	ssize_t n;
+	pid_t pid;
+
+	if (fd < 0 || spawn(&opts, &pid, &ignored) < 0 || spawn_wait(pid, &ignored) != 0)
+		return NULL;
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	/* fuse-overlayfs names the libraries' versions first. */
+	while ((line = strsep(&rest, "\n")))
+		if (strncmp(line, name, strlen(name)) == 0)
+			return xstrdup(line);
+	return xstrndup(text, strlen(text)); /* the first line: strsep() has cut it */
 }
 
 int spawn(const struct spawn_options *opts, pid_t *ret_pid, struct error **err)

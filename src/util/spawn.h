@@ -43,3 +43,7 @@ int spawn_capture(const char *const *argv, const char *input, size_t limit, char
 
 /** spawn_find() - the path a program name resolves to in PATH; owned, NULL when not found. */
 char *spawn_find(const char *name);
+
+/** spawn_version() - the line of `NAME --version` that begins with NAME, else the first; owned.
+ * NULL: it is not installed or fails. Its stderr is thrown away. */
+char *spawn_version(const char *name);
