@@ -33,7 +33,7 @@ ALL_CFLAGS = -std=gnu17 $(WARNING_CFLAGS) $(SANITIZER_CFLAGS) $(CFLAGS)
 
 # A room's sources are what lies in it; a room becomes an archive, so that each program takes the
 # members it refers to. Dependencies point down: cmd, src, storage and registry, rootless, util.
-rooms = src/cgroup src/container src/image src/network src/monitor src/runtime storage registry rootless src/util
+rooms = src/oci src/cgroup src/container src/image src/network src/monitor src/runtime storage registry rootless src/util
 room_sources = $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/$(1)/*.c))
 room_archive = $(B)/lib$(subst /,-,$(patsubst src/%,%,$(1))).a
 
@@ -123,6 +123,7 @@ fishcompdir = $(datadir)/fish/vendor_completions.d
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexec_pod)
 	install -m 755 $(B)/pod $(DESTDIR)$(bindir)/pod
+	ln -sf pod $(DESTDIR)$(bindir)/pod-oci
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(DESTDIR)$(libexec_pod)/
 	$(if $(man_pages),install -d $(DESTDIR)$(mandir)/man1)
 	$(if $(man_pages),install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1/)
@@ -131,7 +132,7 @@ install: all
 	$(if $(fish_completion),install -D -m 644 $(fish_completion) $(DESTDIR)$(fishcompdir)/pod.fish)
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/pod
+	rm -f $(DESTDIR)$(bindir)/pod $(DESTDIR)$(bindir)/pod-oci
 	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-monitor
 	-rmdir $(DESTDIR)$(libexec_pod)
 	rm -f $(patsubst %,$(DESTDIR)$(mandir)/man1/%,$(notdir $(man_pages)))

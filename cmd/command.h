@@ -7,11 +7,13 @@
 
 /* What every command gets: global options, the store opened on first use, buffered stdout. */
 struct command_context {
-	const char *program; /* "pod", or "docker" when called so */
+	const char *program; /* "pod", or "docker", "pod-oci" when called so */
 	const char *root, *runroot, *storage_driver, *log_level; /* global options; NULL default */
-	char *const *command_line; /* as it was given, global options included */
-	struct store *store;       /* NULL until command_store() */
-	struct strbuf out;         /* flushed by main; command_flush() earlier */
+	char *const *command_line;      /* as it was given, global options included */
+	struct store *store;            /* NULL until command_store() */
+	struct strbuf out;              /* flushed by main; command_flush() earlier */
+	const struct command *in_group; /* the innermost group that has options of its own */
+	void *group;                    /* these */
 };
 
 struct command {
@@ -28,6 +30,13 @@ struct command {
 	/* Returns the exit status (0..255), or -1 with err. NULL for a group of commands. */
 	int (*run)(struct command_context *ctx, int argc, char **argv, struct error **err);
 	const struct command_entry *subcommands; /* name NULL ends; NULL: not a group */
+	/* Of a group with options of its own in place of the global ones: the size of their struct,
+	 * which ctx->group then is, and what is done once those before the command's name are read.
+	 * Returns 1 to go on, else the exit status (0), or -1. */
+	size_t group_size;
+	int (*group_begin)(struct command_context *ctx, const char *path, struct error **err);
+	/* what else is done with an error than to print it */
+	void (*group_report)(struct command_context *ctx, const struct error *e);
 };
 
 /* How a command is called within a group. One command may have several: "ps", "container ls". */

@@ -195,6 +195,7 @@ static const struct command_entry root_commands[] = {
 	{"mount", .instead = "use 'pod cp' to reach a container's files"},
 	{"network", .instead = "use --network slirp4netns, host, none or container:NAME"},
 	{"node"},
+	{"oci", &command_oci},
 	{"pause"},
 	{"play", .instead = "start each container with 'pod run'"},
 	{"plugin"},

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/commands.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -49,10 +51,12 @@ static int run_leaf(struct command_context *ctx, const struct command *command, 
 	int argc, char **argv, struct global_options *globals, struct error **err)
 {
 	cleanup_free char *name = xstrdup(path);
+	const struct option_spec *table = ctx->group ? ctx->in_group->options : global_options;
+	void *values = ctx->group ? ctx->group : globals;
 	bool help;
 
 	argv[0] = name;
-	if (options_take_global(command, global_options, globals, &argc, argv, &help, err) < 0)
+	if (options_take_global(command, table, values, &argc, argv, &help, err) < 0)
 		return options_hint(path, err);
 	if (help) {
 		command_help(ctx, command, path);
@@ -67,8 +71,8 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 	const struct command **ret_command, struct error **err)
 {
 	struct global_options globals = {0};
-	const struct command *command = &command_root;
-	int i = 1;
+	const struct command *command = *ret_command;
+	int i = 1, result;
 
 	strbuf_addstr(path, ctx->program);
 	for (;;) {
@@ -78,12 +82,17 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 		if (command->run)
 			return run_leaf(ctx, command, strbuf_str(path), argc - i + 1, argv + i - 1,
 				&globals, err);
+		if (command->group_size && !ctx->group) {
+			ctx->in_group = command;
+			ctx->group = xcalloc(1, command->group_size);
+		}
 		while (i < argc && argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0) {
 			if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 				command_help(ctx, command, strbuf_str(path));
 				return 0;
 			}
-			if (options_take(global_options, argc, argv, &i, &globals, err) < 0)
+			if (options_take(ctx->group ? ctx->in_group->options : global_options, argc,
+				    argv, &i, ctx->group ? ctx->group : &globals, err) < 0)
 				return options_hint(strbuf_str(path), err);
 			if (globals.version) {
 				command_print(
@@ -93,6 +102,11 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 		}
 		if (i < argc && strcmp(argv[i], "--") == 0)
 			i++;
+		if (command->group_begin) {
+			result = command->group_begin(ctx, strbuf_str(path), err);
+			if (result <= 0)
+				return result;
+		}
 		if (i == argc) {
 			command_help(ctx, command, strbuf_str(path));
 			return error_set(
@@ -129,6 +143,10 @@ int main(int argc, char **argv)
 	memcpy(command_line, argv, (size_t)argc * sizeof(*command_line));
 	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))
 		ctx.program = "docker";
+	if (argc > 0 && str_equal(path_basename(argv[0]), "pod-oci")) {
+		ctx.program = "pod-oci";
+		command = &command_oci;
+	}
 	status = dispatch(&ctx, argc, argv, &path, &command, &error);
 	if (command_flush(&ctx, &flush_error) < 0 && status == 0) {
 		command_print_error(flush_error);
@@ -137,8 +155,11 @@ int main(int argc, char **argv)
 	if (status < 0) {
 		status = command_exit_status(command, error);
 		command_print_error(error);
+		if (ctx.group && ctx.in_group->group_report)
+			ctx.in_group->group_report(&ctx, error);
 	}
 	strbuf_clear(&ctx.out);
+	free(ctx.group);
 	store_free(ctx.store);
 	return status;
 }

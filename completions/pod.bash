@@ -2,9 +2,10 @@
 
 _pod_commands() {
 	case $1 in
-	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
+	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs oci port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
 	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
 	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
+	'oci') echo 'create delete kill list run start state' ;;
 	'system') echo 'df doctor info prune reset' ;;
 	'volume') echo 'create exists inspect list ls prune remove rm' ;;
 	esac
@@ -52,6 +53,14 @@ _pod_options() {
 	'inspect') echo '--help --format -f --latest -l --type -t' ;;
 	'login') echo '--help --authfile --cert-dir --get-login --password -p --password-stdin --tls-verify --username -u --verbose -v' ;;
 	'logout') echo '--help --all -a --authfile' ;;
+	'oci') echo '--help --cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --version -v' ;;
+	'oci create') echo '--help --bundle -b --config -f --console-socket --no-new-keyring --no-pivot --pid-file --preserve-fds' ;;
+	'oci delete') echo '--help --force -f --regex -r' ;;
+	'oci kill') echo '--help --all -a --regex -r' ;;
+	'oci list') echo '--help --format -f --quiet -q' ;;
+	'oci run') echo '--help --bundle -b --config -f --console-socket --detach -d --keep --no-new-keyring --no-pivot --no-subreaper --pid-file --preserve-fds' ;;
+	'oci start') echo '--help' ;;
+	'oci state') echo '--help' ;;
 	'system') echo '--help' ;;
 	'system df') echo '--help --format --verbose -v' ;;
 	'system prune') echo '--help --all -a --filter --force -f --volumes' ;;
@@ -264,6 +273,30 @@ _pod_value() {
 		esac ;;
 	'logout') case $2 in
 		--authfile) echo 'files' ;;
+		esac ;;
+	'oci') case $2 in
+		--cgroup-manager) echo 'words cgroupfs systemd disabled' ;;
+		--log) echo 'files' ;;
+		--log-format) echo 'words text json' ;;
+		--root) echo 'directories' ;;
+		--rootless) echo 'words auto true false' ;;
+		esac ;;
+	'oci create') case $2 in
+		--bundle|-b) echo 'directories' ;;
+		--config|-f) echo 'files' ;;
+		--console-socket) echo 'files' ;;
+		--pid-file) echo 'files' ;;
+		--preserve-fds) echo 'none' ;;
+		esac ;;
+	'oci list') case $2 in
+		--format|-f) echo 'words table json' ;;
+		esac ;;
+	'oci run') case $2 in
+		--bundle|-b) echo 'directories' ;;
+		--config|-f) echo 'files' ;;
+		--console-socket) echo 'files' ;;
+		--pid-file) echo 'files' ;;
+		--preserve-fds) echo 'none' ;;
 		esac ;;
 	'system df') case $2 in
 		--format) echo 'none' ;;

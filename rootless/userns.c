@@ -620,6 +620,32 @@ int userns_get(int runtime_dir_fd, struct error **err)
 	return userns_finish(req, err);
 }
 
+int userns_make(const struct id_maps *maps, struct error **err)
+{
+	struct userns_request *req = xcalloc(1, sizeof(*req));
+
+	req->userns_fd = req->output_fds[0] = req->output_fds[1] = -1;
+	req->maps = (struct id_maps){
+		.uids = xmemdup(maps->uids, maps->uid_count * sizeof(*maps->uids)),
+		.gids = xmemdup(maps->gids, maps->gid_count * sizeof(*maps->gids)),
+		.uid_count = maps->uid_count,
+		.gid_count = maps->gid_count,
+	};
+	if (has_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID))
+		req->rung = USERNS_OWN_IDS;
+	else if (maps->uid_count == 1 && maps->gid_count == 1 && maps->uids->count == 1 &&
+		 maps->gids->count == 1 && maps->uids->host_id == geteuid() &&
+		 maps->gids->host_id == getegid())
+		req->rung = USERNS_SINGLE_ID;
+	else
+		req->rung = USERNS_SUBORDINATE;
+	if (holder_begin(req, err) < 0) {
+		request_release(req);
+		return -1;
+	}
+	return userns_finish(req, err);
+}
+
 /* -------- entering -------- */
 
 int userns_enter(int userns_fd, bool with_mounts, struct error **err)

@@ -59,6 +59,13 @@ void userns_cancel(struct userns_request *req);
 int userns_get(int runtime_dir_fd, struct error **err);
 
 /**
+ * userns_make() - a new user namespace with these maps (a configuration's own)
+ * @maps: borrowed
+ * Written directly by who may, else by newuidmap and newgidmap. Returns its descriptor, or -1.
+ */
+int userns_make(const struct id_maps *maps, struct error **err);
+
+/**
  * userns_enter() - join USERNS_FD (this process, single-threaded) and become its root: setns,
  * setresgid(0), setresuid(0), setgroups none. Also unshares a mount namespace when WITH_MOUNTS
  * (propagation slave). Sets PR_SET_DUMPABLE 0.

@@ -411,6 +411,9 @@ __attribute__((noreturn)) void process_exec(
 		ambient &= held;
 	}
 
+	/* The kernel raises no other, and `runc spec` writes a configuration that asks for it: the
+	 * other runtimes leave them out. */
+	ambient &= permitted & inheritable;
 	if (plan->flags & PROCESS_CREATE_CWD)
 		make_cwd(cwd);
 	(void)umask((mode_t)(plan->umask & 0777));
