@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -129,6 +130,25 @@ static int dispatch(struct command_context *ctx, int argc, char **argv, struct s
 	}
 }
 
+/* A full disk shows in many places, all below these commands; elsewhere it may be another disk. */
+static void explain_full_disk(const struct command *command, struct error **err)
+{
+	static const struct command *const starting[] = {&command_create, &command_import,
+		&command_load, &command_pull, &command_restart, &command_run, &command_start};
+	cleanup_error struct error *bare = NULL;
+
+	if (((*err)->errnum != ENOSPC && (*err)->errnum != EDQUOT) ||
+		strstr((*err)->message, "pod doctor"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(starting); i++) {
+		if (command != starting[i])
+			continue;
+		bare = steal_ptr(err);
+		(void)error_set(err, bare->kind, "%s" CHECK_SEE(CHECK_SPACE), bare->message);
+		return;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_error struct error *error = NULL, *flush_error = NULL;
@@ -153,6 +173,7 @@ int main(int argc, char **argv)
 		status = 125;
 	}
 	if (status < 0) {
+		explain_full_disk(command, &error);
 		status = command_exit_status(command, error);
 		command_print_error(error);
 		if (ctx.group && ctx.in_group->group_report)

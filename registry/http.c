@@ -11,6 +11,7 @@
 
 #include "registry/http.h"
 #include "registry/registries_conf.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -417,8 +418,8 @@ static void finish(struct http *http, struct http_exchange *exchange, CURLcode c
 		snprintf(response->detail, sizeof(response->detail), "%s",
 			errnum == ECONNREFUSED ? "connection refused" : strerror((int)errnum));
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
-		snprintf(response->detail, sizeof(response->detail), "no such host: %.200s",
-			exchange->error);
+		snprintf(response->detail, sizeof(response->detail),
+			"no such host: %.200s" CHECK_SEE(CHECK_DNS), exchange->error);
 	else if (code != CURLE_OK)
 		snprintf(response->detail, sizeof(response->detail), "%s",
 			exchange->error[0] ? exchange->error : curl_easy_strerror(code));

@@ -163,6 +163,13 @@ programs +ok$'
 	[[ ${lines[1]} == "failed '$STORE' is full: "*"pod system prune"* ]] || fail "$output"
 }
 
+@test "an image that does not fit: the failed load names the check" {
+	make_image "$BATS_TEST_TMPDIR/big.tar" --layer busybox
+	mkdir -p "$STORE"
+	run --separate-stderr "$LIB/without" "space=1m:$STORE" pod load -q -i "$BATS_TEST_TMPDIR/big.tar"
+	assert_fault 125 'No space left on device' '(see: pod doctor space)'
+}
+
 @test "no directory for the store" {
 	run env HOME=/proc/nowhere pod doctor --format '{{.State}} {{.Found}}' store
 	assert_status 1
@@ -186,6 +193,8 @@ programs +ok$'
 
 @test "no name server" {
 	finds resolv.conf dns warning 'names no server' resolv.conf
+	run --separate-stderr "$LIB/without" resolv.conf pod pull -q registry.invalid/x
+	assert_fault 125 '(see: pod doctor dns)'
 }
 
 @test "a port that may not be published" {
