@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <stdio.h>
+
 #include "container/exec.h"
 #include "container/parse_env.h"
 #include "container/spec.h"
 #include "container/spec_security.h"
+#include "rootless/idmap.h"
 #include "runtime/capability.h"
 #include "runtime/process_plan.h"
 #include "util/mem.h"
@@ -14,8 +17,13 @@ int container_exec_plan(struct container *container, const struct container_exec
 {
 	cleanup_runtime_spec struct runtime_spec *spec = runtime_spec_new();
 	struct runtime_process *process = &spec->process;
+	unsigned int flags = PROCESS_PDEATHSIG;
+	char map[64];
 	size_t len;
 
+	snprintf(map, sizeof(map), "/proc/%d/uid_map", (int)container->status.init_pid);
+	if (id_map_is_single(map))
+		flags |= PROCESS_SINGLE_ID;
 	container_spec_process(container->config, process);
 	if (container_spec_security(container->config, spec, err) < 0)
 		return -1;
@@ -53,5 +61,5 @@ int container_exec_plan(struct container *container, const struct container_exec
 		process->capabilities[CAPABILITY_PERMITTED] = all;
 	}
 	/* Without a pid namespace of its own, too, nothing outlives the monitor. */
-	return process_plan_build(process, spec->seccomp, PROCESS_PDEATHSIG, ret, &len, err);
+	return process_plan_build(process, spec->seccomp, flags, ret, &len, err);
 }

@@ -21,11 +21,13 @@
 #include "rootless/idmap.h"
 #include "rootless/userns.h"
 #include "runtime/runtime.h"
+#include "runtime/single_id.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/proc.h"
 #include "util/program.h"
+#include "util/spawn.h"
 #include "util/str.h"
 #include "util/strbuf.h"
 
@@ -69,6 +71,7 @@ struct start {
 	char *given_up; /* why all users of the container are one; NULL: they are not */
 	struct restart_policy restart;
 	uint32_t restart_count, restart_backoff_ms;
+	bool single_id; /* the user namespace maps one id */
 };
 
 static void start_clear(struct start *start)
@@ -193,6 +196,8 @@ struct supervisor {
 	struct runtime_instance instance;
 	struct network network;
 	int listen_fd, userns_listen_fd;
+	int answer_fd; /* -1: nobody answers for ids (runtime/single_id.h) */
+	pid_t answer_pid;
 	char control_socket[96], userns_socket[96];
 	bool has_run_file;
 };
@@ -311,7 +316,7 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 static int bring_up(struct start *start, struct supervisor *sup, char ***notes, struct error **err)
 {
 	struct container_spec *plan = start->plan;
-	const struct runtime_options opts = {
+	struct runtime_options opts = {
 		.userns_fd = start->userns_fd,
 		.root = plan->root,
 		.stdin_fd = start->stdin_fd,
@@ -323,8 +328,13 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.init = start->container->config->init,
 		.id = start->container->config->id,
 		.notes = notes,
+		.single_id = start->single_id,
 	};
 
+	if (start->single_id &&
+		single_id_start(start->userns_fd, &sup->answer_pid, &sup->answer_fd, err) < 0)
+		return -1;
+	opts.answer_fd = sup->answer_fd;
 	if (runtime_create(plan->spec, &opts, &sup->instance, err) < 0)
 		return -1;
 	if (prepare_beside(start, sup, err) < 0) {
@@ -338,7 +348,13 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 
 static void tear_down(struct start *start, struct supervisor *sup)
 {
+	cleanup_error struct error *ignored = NULL;
+
 	runtime_instance_destroy(&sup->instance);
+	if (sup->answer_fd >= 0) {
+		fd_replace(&sup->answer_fd, -1);
+		(void)spawn_wait(sup->answer_pid, &ignored); /* end of file ends it */
+	}
 	network_stop(&sup->network);
 	if (sup->listen_fd >= 0)
 		(void)unlinkat(start->store->runtime_fd, sup->control_socket, 0);
@@ -388,6 +404,7 @@ static void fill_handover(
 		.stderr_fd = start->stderr_read_fd,
 		.log_fd = start->log_fd,
 		.cgroup_fd = -1,
+		.answer_fd = sup->answer_fd,
 		.network_pid = sup->network.pid,
 		.network_pidfd = sup->network.pidfd,
 		.network_exit_fd = sup->network.exit_fd,
@@ -440,6 +457,7 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 		.network = NETWORK_INIT,
 		.listen_fd = -1,
 		.userns_listen_fd = -1,
+		.answer_fd = -1,
 	};
 	cleanup_strv char **notes = NULL;
 	struct error *failed = NULL;
@@ -501,6 +519,7 @@ static int start_prepare(
 	if (userns) {
 		id_maps_hash(userns_maps(userns), start->userns_hash);
 		start->given_up = xstrdup_null(userns_why(userns));
+		start->single_id = userns_rung(userns) == USERNS_SINGLE_ID;
 	}
 	if (container_spec_prepare(store, start->container, userns ? userns_maps(userns) : NULL,
 		    &start->plan, err) < 0)

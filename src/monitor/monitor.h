@@ -67,6 +67,7 @@ struct monitor_handover {
 	int32_t log_fd; /* containers/<id>/log opened O_APPEND, -1 for none */
 	int32_t namespace_fds[NAMESPACE_COUNT];
 	int32_t cgroup_fd;
+	int32_t answer_fd; /* where exec sessions' listeners go (runtime/single_id.h), -1 none */
 	int32_t network_pidfd, network_exit_fd; /* slirp4netns: ends when exit_fd closes */
 	int32_t network_pid;
 	int32_t log_driver;

@@ -8,6 +8,7 @@
 #include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 
 #include "runtime/process.h"
 #include "runtime/process_user.h"
+#include "runtime/single_id.h"
 #include "runtime/spec.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -299,6 +301,20 @@ static void load_seccomp(const struct process_plan *plan, int failure_fd)
 		fail(failure_fd, PROCESS_STEP_SECCOMP, errno, NULL);
 }
 
+/* In a namespace of a single id: from here on ids are what is answered. */
+static void become_answered(
+	const struct process_user *user, const uint32_t *groups, size_t group_count, int failure_fd)
+{
+	if (single_id_install(failure_fd) < 0)
+		fail(failure_fd, PROCESS_STEP_SECCOMP, errno, "system calls with answers");
+	for (size_t i = 0; i < group_count; i++)
+		if (syscall(SYS_setgroups, SINGLE_ID_ADD_GROUP, NULL, groups[i]) < 0)
+			fail(failure_fd, PROCESS_STEP_GROUPS, errno, NULL);
+	if ((user->gid && syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0) ||
+		(user->uid && syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0))
+		fail(failure_fd, PROCESS_STEP_IDS, errno, NULL);
+}
+
 int process_set_oom_score(const struct process_plan *plan)
 {
 	char text[16], *p = text + sizeof(text);
@@ -342,6 +358,7 @@ __attribute__((noreturn)) void process_exec(
 	uint64_t inheritable = plan->capabilities[CAPABILITY_INHERITABLE];
 	uint64_t ambient = plan->capabilities[CAPABILITY_AMBIENT];
 	bool no_new_privs = plan->flags & PROCESS_NO_NEW_PRIVILEGES;
+	bool single_id = plan->flags & PROCESS_SINGLE_ID;
 	const char *cwd = at(plan, plan->cwd);
 	uint32_t groups[2 * PROCESS_GROUPS_MAX + 256];
 	char home[PROCESS_HOME_MAX + 8], command[PATH_MAX];
@@ -455,13 +472,16 @@ __attribute__((noreturn)) void process_exec(
 	cwd_entered = chdir(cwd) == 0;
 
 	/* Identity. KEEPCAPS: CAP_SYS_ADMIN is wanted once more, for the filter. */
-	if (set_groups(groups, group_count, first_optional) < 0)
+	if (!single_id && set_groups(groups, group_count, first_optional) < 0)
 		fail(failure_fd, PROCESS_STEP_GROUPS, errno, NULL);
 	if (drop_bounding(plan->capabilities[CAPABILITY_BOUNDING]) < 0)
 		fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, "bounding set");
+	/* Really it stays root, to whom execve would give everything back. */
+	if (single_id && user.uid && prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0) < 0)
+		fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, "securebits");
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-		syscall(SYS_setresgid, user.gid, user.gid, user.gid) < 0 ||
-		syscall(SYS_setresuid, user.uid, user.uid, user.uid) < 0)
+		(!single_id && (syscall(SYS_setresgid, user.gid, user.gid, user.gid) < 0 ||
+				       syscall(SYS_setresuid, user.uid, user.uid, user.uid) < 0)))
 		fail(failure_fd, PROCESS_STEP_IDS, errno, NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* until execve: the id change set the default */
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
@@ -489,12 +509,14 @@ __attribute__((noreturn)) void process_exec(
 
 	if (no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(failure_fd, PROCESS_STEP_SECCOMP, errno, "no_new_privs");
-	if (plan->seccomp_count) {
+	if (plan->seccomp_count || single_id) {
 		if (!no_new_privs &&
 			set_capabilities(effective | admin, permitted | admin, inheritable) < 0)
 			fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
 		load_seccomp(plan, failure_fd);
 	}
+	if (single_id)
+		become_answered(&user, groups, group_count, failure_fd);
 	/* Only capset, prctl and execve are left for the filter to judge. */
 	if (set_capabilities(effective, permitted, inheritable) < 0)
 		fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);

@@ -58,6 +58,7 @@ enum process_plan_flags {
 	PROCESS_CREATE_CWD = 32,    /* mkdir the working directory when absent (run, not exec) */
 	PROCESS_CAPS_HELD = 64,     /* all that we hold are meant: those we lack are left out */
 	PROCESS_KEEP_KEYRING = 128, /* stay in the caller's session keyring */
+	PROCESS_SINGLE_ID = 32768,  /* ids are answered for: runtime/single_id.h */
 };
 
 /* Where a start failed; travels as data (style: fixed-size struct on a close-on-exec pipe). */

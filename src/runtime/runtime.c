@@ -22,6 +22,7 @@
 #include "runtime/process_plan.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
+#include "runtime/single_id.h"
 #include "runtime/sync.h"
 #include "util/check.h"
 #include "util/fs.h"
@@ -400,6 +401,8 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.spec = spec,
 		.id = opts->id,
 		.bundle = opts->bundle,
+		.single_id = opts->single_id,
+		.answer_fd = opts->answer_fd,
 	};
 	cleanup_close int init_fd = -1;
 	bool opened[NAMESPACE_COUNT] = {false};
@@ -411,7 +414,8 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	if (check_spec(spec, opts, err) < 0 ||
 		process_plan_build(&spec->process, spec->seccomp,
 			(opts->init || opts->outlives_caller ? 0 : PROCESS_PDEATHSIG) |
-				(opts->keep_keyring ? PROCESS_KEEP_KEYRING : 0),
+				(opts->keep_keyring ? PROCESS_KEEP_KEYRING : 0) |
+				(opts->single_id ? PROCESS_SINGLE_ID : 0),
 			&plan, &len, err) < 0)
 		return -1;
 	context.plan = plan;
@@ -580,8 +584,14 @@ int runtime_start(struct runtime_instance *instance, struct error **err)
 		error_errno(err, errno, "tell the container's init to go on");
 		goto fail;
 	}
-	n = sync_receive(instance->sync_fd, &message, sizeof(message), fds, &count);
-	close_fds(fds, count);
+	do {
+		n = sync_receive(instance->sync_fd, &message, sizeof(message), fds, &count);
+		/* On its way to execve, which is answered for from here on. */
+		if (n == sizeof(struct single_id_message) && count && instance->single_id &&
+			single_id_pass(instance->answer_fd, fds[0]) < 0)
+			n = -1;
+		close_fds(fds, count);
+	} while (n == sizeof(struct single_id_message));
 	if (n == 0) {
 		fd_replace(&instance->sync_fd, -1);
 		return 0;

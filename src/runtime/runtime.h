@@ -52,6 +52,10 @@ struct runtime_options {
 	int cgroup_fd;
 	/* Run PID 1 as a minimal init (--init) that reaps and forwards signals. */
 	bool init;
+	/* The user namespace maps one id: ids and owners are answered for by who takes listeners
+	 * from answer_fd (borrowed; single_id_start()). */
+	bool single_id;
+	int answer_fd;
 	/* What runs when execve is done lives on without the caller. */
 	bool outlives_caller;
 	/* Listening SOCK_SEQPACKET socket (borrowed) on which init waits for runtime_connect()
@@ -80,6 +84,8 @@ struct runtime_instance {
 	const struct runtime_spec *spec;    /* borrowed: for hooks; NULL: none to run */
 	const char *id, *bundle;            /* runtime_options' */
 	bool is_ready;                      /* runtime_ready() was there */
+	bool single_id;                     /* runtime_options' */
+	int answer_fd;
 };
 
 /**

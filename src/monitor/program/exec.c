@@ -20,6 +20,7 @@
 
 #include "monitor/program/state.h"
 #include "runtime/process.h"
+#include "runtime/single_id.h"
 
 /*
  * Exec sessions.
@@ -30,8 +31,9 @@
  *
  * Over the report socket (SOCK_SEQPACKET) come, from the session, a struct process_failure when it
  * cannot join; from the command, first struct exec_hello (its pid is in the credentials, as the
- * kernel translates it; with a terminal its master is attached), then a struct process_failure, or
- * end of file when it has called execve. Neither is waited for: the command may be stopped by the
+ * kernel translates it; with a terminal its master is attached), in a namespace of a single id a
+ * struct single_id_message with a listener, then a struct process_failure, or end of file when it
+ * has called execve. Neither is waited for: the command may be stopped by the
  * container before it gets there, which holds up this session only.
  *
  * What can be seen from inside: the session never is in the container's pid namespace. The command
@@ -503,6 +505,7 @@ void exec_report_event(struct monitor *m, unsigned int index)
 	union {
 		struct exec_hello hello;
 		struct process_failure failure;
+		struct single_id_message listener;
 	} message = {0};
 	struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
 	struct msghdr msg = {
@@ -545,6 +548,14 @@ void exec_report_event(struct monitor *m, unsigned int index)
 			close_fd(&master_fd);
 		return;
 	}
+	if (n == (ssize_t)sizeof(message.listener) && message.listener.magic == SINGLE_ID_MAGIC &&
+		master_fd >= 0) {
+		/* When that fails, its calls fail: nobody has the other end. */
+		if (m->handover.answer_fd >= 0)
+			(void)single_id_pass(m->handover.answer_fd, master_fd);
+		close_fd(&master_fd);
+		return;
+	}
 	close_fd(&master_fd);
 	if (n == (ssize_t)sizeof(message.failure)) {
 		exec_failed(m, exec, &message.failure);
@@ -558,7 +569,7 @@ void exec_report_event(struct monitor *m, unsigned int index)
 void exec_before_reap(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++)
-		for (int messages = 0; messages < 3 && m->execs[i].state == EXEC_STARTING &&
+		for (int messages = 0; messages < 4 && m->execs[i].state == EXEC_STARTING &&
 				       m->execs[i].report_fd >= 0;
 			messages++)
 			exec_report_event(m, i);
