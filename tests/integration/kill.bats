@@ -30,6 +30,21 @@ seconds()
 	echo "# $output" >&3
 }
 
+@test "kill -9 at the steps of every command" {
+	local stride=12
+
+	[ -z "${POD_TEST_LONG-}" ] || stride=1
+	load_busybox
+	start_registry plain
+	push_busybox kill:steps --layer busybox --layer - <<<'[{"path": "a", "size": 3000000}, {"path": "b", "size": 9}]'
+	make_image "$BATS_TEST_TMPDIR/image.tar" --name localhost/killed --layer busybox --layer - >/dev/null \
+		<<<'[{"path": "etc", "type": "opaque"}, {"path": "etc/new", "content": "x", "uid": 5}]'
+	run python3 "$LIB/killsteps.py" --stride "$stride" --archive "$BATS_TEST_TMPDIR/image.tar" \
+		--pull "$REGISTRY/kill:steps"
+	assert_success
+	echo "# $output" >&3
+}
+
 @test "kill -9 of the monitor: the container is gone or shown as unsupervised, and can be removed" {
 	load_busybox
 	pod run -d --name victim --network none localhost/busybox sleep 1000

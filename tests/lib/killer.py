@@ -42,6 +42,7 @@ class Killer:
         self.reaper = int(os.environ["POD_TEST_REAPER"])
         self.skip = ancestors()
         self.protected = set(tree(self.reaper))
+        self.known = []  # what leftover.look() may find: it was there before
         self.plan = ""
 
     def processes(self):
@@ -117,7 +118,7 @@ class Killer:
     def left(self, with_tmp):
         deadline = time.monotonic() + 15
         while True:
-            found = leftover.look(STORE, RUNTIME)
+            found = [f for f in leftover.look(STORE, RUNTIME) if f not in self.known]
             if not with_tmp:
                 # What a killed create leaves in tmp/ and the name that leads there are the next writer's
                 # to sweep and take over: the round ends with a container of the same name.
@@ -202,4 +203,5 @@ def main():
     Killer(parser.parse_args()).campaign()
 
 
-main()
+if __name__ == "__main__":
+    main()

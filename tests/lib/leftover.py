@@ -45,7 +45,7 @@ def locks(paths):
                 wanted[key] = os.path.join(top, name)
     with open("/proc/locks") as f:
         lines = f.read().splitlines()
-    return ["lock on %s: %s" % (wanted[key], line) for line in lines for key in line.split() if key in wanted]
+    return ["lock on %s: %s" % (wanted[key], line.partition(": ")[2]) for line in lines for key in line.split() if key in wanted]
 
 
 def entries(path, allowed=()):
