@@ -5,6 +5,7 @@
 
 #include "image/image.h"
 #include "registry/reference.h"
+#include "registry/registries_conf.h"
 #include "storage/gc.h"
 #include "storage/layer.h"
 #include "util/log.h"
@@ -49,6 +50,27 @@ static int try_digest(
 	return found ? try_reference(store, found, ret, err) : 0;
 }
 
+/* A short name may have been pulled from a search registry. */
+static int try_search_registries(
+	struct store *store, const struct reference *wanted, struct image **ret, struct error **err)
+{
+	cleanup_registries_conf struct registries_conf *conf = NULL;
+	struct reference **candidates;
+	size_t count;
+	int found = 0;
+
+	if (registries_conf_load(&conf, err) < 0)
+		return -1;
+	registries_conf_candidates(conf, wanted, &candidates, &count);
+	for (size_t i = 0; i < count && found == 0; i++) {
+		cleanup_free char *text = reference_string(candidates[i]);
+
+		found = try_reference(store, text, ret, err);
+	}
+	reference_array_free(candidates, count);
+	return found;
+}
+
 int image_resolve(struct store *store, const char *name, struct image **ret, struct error **err)
 {
 	cleanup_error struct error *why = NULL, *syntax = NULL;
@@ -65,6 +87,8 @@ int image_resolve(struct store *store, const char *name, struct image **ret, str
 			local = reference_with_domain(ref, "localhost");
 			text = reference_string(local);
 			found = try_reference(store, text, ret, err);
+			if (found == 0)
+				found = try_search_registries(store, ref, ret, err);
 		}
 		if (found == 0 && ref->digest)
 			found = try_digest(store, ref, ret, err);

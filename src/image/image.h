@@ -23,8 +23,8 @@ int image_lock(struct store *store, struct error **err);
 
 /**
  * image_resolve() - the image a user means by NAME
- * @name: "alpine" (docker.io/library/alpine:latest, then localhost/alpine:latest),
- * "name@sha256:...", an id, "sha256:<id>", a unique id prefix
+ * @name: "alpine" (docker.io/library/alpine:latest, then localhost/alpine:latest, then that of
+ * the unqualified-search-registries), "name@sha256:...", an id, "sha256:<id>", a unique id prefix
  * @ret:  refs[0] is the reference that matched; by id: all of the image's
  * @err:  ERR_NOT_FOUND "NAME: image not known", ERR_CONFLICT (ambiguous prefix), ERR_INVALID
  * Start path: for a reference two small files are read.

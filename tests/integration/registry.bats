@@ -176,6 +176,10 @@ auth_of()
 	assert_success
 	run pod images --format '{{.Repository}}:{{.Tag}}'
 	assert_output "$REGISTRY/found:latest"
+	# Here already under that name: nothing is asked.
+	stop_servers
+	run pod run --rm --network none found true
+	assert_success
 }
 
 @test "a faulty registries.conf is named with its line" {
