@@ -402,10 +402,12 @@ int container_rename(
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&out, 0);
+	cleanup_close int lock_fd = -1;
 
 	if (container_name_check(name, err) < 0)
 		return -1;
-	if (names_claim(store, name, container->config->id, err) < 0)
+	lock_fd = names_lock(store, err);
+	if (lock_fd < 0 || names_claim_locked(store, name, container->config->id, err) < 0)
 		return -1;
 	json_write_object_begin(&w);
 	json_put_int(&w, "version", 1);
@@ -413,10 +415,10 @@ int container_rename(
 	json_write_object_end(&w);
 	if (write_file_atomic(container->dir_fd, "settings.json", out.data, out.len, 0600,
 		    WRITE_SYNC, err) < 0) {
-		names_release(store, name, container->config->id);
+		names_release_locked(store, name, container->config->id);
 		return error_wrap(err, "rename container '%s'", container->config->name);
 	}
-	names_release(store, container->config->name, container->config->id);
+	names_release_locked(store, container->config->name, container->config->id);
 	free(container->config->name);
 	container->config->name = xstrdup(name);
 	return 0;

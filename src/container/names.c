@@ -8,11 +8,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "container/container.h"
 #include "container/names.h"
 #include "util/fs.h"
 #include "util/lock.h"
 #include "util/mem.h"
 #include "util/str.h"
+
+#define LOCK_NAME "names.lock"
 
 static const char *const adjectives[] = {"agile", "amber", "ample", "azure", "brave", "brisk",
 	"calm", "clear", "clever", "cosy", "crisp", "deft", "eager", "early", "fair", "fleet",
@@ -41,6 +44,18 @@ int names_lookup(int names_fd, const char *name, char out[65])
 	return hex_is_valid(out, 64) ? 0 : -1;
 }
 
+char *names_find(int names_fd, const char *id)
+{
+	cleanup_dir DIR *dir = dir_open_at(names_fd, ".");
+	struct dirent *entry;
+	char found[65];
+
+	while (dir && (entry = dir_next(dir)))
+		if (names_lookup(names_fd, entry->d_name, found) == 0 && strcmp(found, id) == 0)
+			return xstrdup(entry->d_name);
+	return NULL;
+}
+
 /* Does the id behind a name have a record, or is it being created? */
 static bool owner_is_alive(struct store *store, const char *id)
 {
@@ -63,7 +78,24 @@ static int in_use(const char *name, const char *owner, struct error **err)
 		name, owner);
 }
 
-int names_claim(struct store *store, const char *name, const char *id, struct error **err)
+/* Is NAME one that ID, which has a record, was called before a rename that was killed? */
+static bool is_former_name(struct store *store, const char *name, const char *id)
+{
+	cleanup_container struct container *container = NULL;
+	cleanup_error struct error *ignored = NULL;
+
+	return faccessat(store->containers_fd, id, F_OK, 0) == 0 &&
+	       container_load(store, id, &container, &ignored) == 0 &&
+	       strcmp(container->config->name, name) != 0;
+}
+
+int names_lock(struct store *store, struct error **err)
+{
+	return lock_open(store->data_fd, LOCK_NAME, LOCK_EXCLUSIVE, LOCK_WAIT, err);
+}
+
+static int claim(
+	struct store *store, const char *name, const char *id, bool locked, struct error **err)
 {
 	cleanup_close int lock_fd = -1;
 	char owner[65];
@@ -73,12 +105,12 @@ int names_claim(struct store *store, const char *name, const char *id, struct er
 			return 0;
 		if (errno != EEXIST)
 			return error_errno(err, errno, "take the name '%s'", name);
-		if (names_lookup(store->names_fd, name, owner) == 0 && owner_is_alive(store, owner))
+		if (names_lookup(store->names_fd, name, owner) == 0 &&
+			owner_is_alive(store, owner) && !is_former_name(store, name, owner))
 			return in_use(name, owner, err);
-		/* Dangling: its creator was killed. Look again with everybody else kept out. */
-		if (lock_fd < 0) {
-			lock_fd = lock_open(
-				store->data_fd, "names.lock", LOCK_EXCLUSIVE, LOCK_WAIT, err);
+		/* Left by a command that was killed. Look again with everybody else kept out. */
+		if (!locked && lock_fd < 0) {
+			lock_fd = names_lock(store, err);
 			if (lock_fd < 0)
 				return -1;
 			continue;
@@ -86,7 +118,17 @@ int names_claim(struct store *store, const char *name, const char *id, struct er
 		if (unlinkat(store->names_fd, name, 0) < 0 && errno != ENOENT)
 			return error_errno(err, errno, "free the name '%s'", name);
 	}
-	return error_set(err, ERR_CONFLICT, "the container name '%s' changes all the time", name);
+	return error_set(err, ERR_CONFLICT, "the container name \"%s\" changes all the time", name);
+}
+
+int names_claim(struct store *store, const char *name, const char *id, struct error **err)
+{
+	return claim(store, name, id, false, err);
+}
+
+int names_claim_locked(struct store *store, const char *name, const char *id, struct error **err)
+{
+	return claim(store, name, id, true, err);
 }
 
 int names_claim_random(struct store *store, const char *id, char **ret_name, struct error **err)
@@ -117,10 +159,20 @@ int names_claim_random(struct store *store, const char *id, char **ret_name, str
 	return error_set(err, ERR_CONFLICT, "no free container name found");
 }
 
-void names_release(struct store *store, const char *name, const char *id)
+void names_release_locked(struct store *store, const char *name, const char *id)
 {
 	char owner[65];
 
 	if (names_lookup(store->names_fd, name, owner) == 0 && strcmp(owner, id) == 0)
-		(void)unlinkat(store->names_fd, name, 0); /* a dangling name is taken over anyway */
+		(void)unlinkat(store->names_fd, name, 0); /* a dangling name is taken over */
+}
+
+void names_release(struct store *store, const char *name, const char *id)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_close int lock_fd = names_lock(store, &ignored);
+
+	/* Where the record has gone, somebody may take the name over between two looks at it. */
+	if (lock_fd >= 0)
+		names_release_locked(store, name, id);
 }

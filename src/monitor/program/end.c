@@ -110,25 +110,41 @@ static void volumes_release(struct monitor *m)
 		(void)close(fd);
 }
 
-/* --rm: the name is free and the record gone from sight when the exit is reported. */
+/*
+ * The record has gone, so the name dangles and anybody may take it over under names.lock; with that
+ * lock the one we see is ours until we have removed it. Not waited for: who finds the name dangling
+ * takes it over all the same.
+ */
+static void name_release(const struct monitor_handover *h)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char target[MONITOR_ID_MAX + 16];
+	int lock_fd = openat(h->containers_dir_fd, "../names.lock",
+		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (lock_fd >= 0 && fcntl(lock_fd, F_OFD_SETLK, &whole) == 0) {
+		ssize_t len = readlinkat(h->names_dir_fd, h->name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		/* It may have been renamed, and the name be somebody else's by now. */
+		if (strcmp(target, h->id) == 0)
+			(void)unlinkat(h->names_dir_fd, h->name, 0);
+	}
+	if (lock_fd >= 0)
+		(void)close(lock_fd);
+}
+
+/* --rm: the record is gone from sight and the name free when the exit is reported. In this order,
+ * so that whatever is still seen can be called by its name. */
 static bool record_release(struct monitor *m)
 {
 	const struct monitor_handover *h = &m->handover;
-	char target[MONITOR_ID_MAX + 16], name[MONITOR_ID_MAX + 8];
-	ssize_t len;
+	char name[MONITOR_ID_MAX + 8];
 
-	if (h->name[0] && h->names_dir_fd >= 0) {
-		const char *id;
-
-		len = readlinkat(h->names_dir_fd, h->name, target, sizeof(target) - 1);
-		target[len > 0 ? len : 0] = '\0';
-		id = strrchr(target, '/');
-		/* It may have been renamed, and the name be somebody else's by now. */
-		if (strcmp(id ? id + 1 : target, h->id) == 0)
-			(void)unlinkat(h->names_dir_fd, h->name, 0);
-	}
 	if (renameat(h->containers_dir_fd, h->id, h->tmp_dir_fd, removed_name(m, name)) < 0)
 		return false;
+	if (h->name[0] && h->names_dir_fd >= 0)
+		name_release(h);
 	volumes_release(m);
 	return true;
 }
