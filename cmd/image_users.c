@@ -36,7 +36,7 @@ static int users_diff_ids(void *data, char ***ret, struct error **err)
 	char **diff_ids = NULL;
 	size_t count;
 
-	if (container_list(data, &containers, &count, err) < 0)
+	if (container_list_whole(data, &containers, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		for (char **id = containers[i]->config->diff_ids; id && *id; id++)

@@ -42,6 +42,7 @@ static int rm_run(struct command_context *ctx, int argc, char **argv, struct err
 	selection = (struct container_selection){.all = opts.all,
 		.latest = opts.latest,
 		.ignore_missing = opts.ignore || opts.force,
+		.damaged = opts.force,
 		.cid_files = opts.cid_files};
 	remove = (struct container_remove_options){
 		.force = opts.force, .volumes = opts.volumes, .timeout_s = opts.time_s};

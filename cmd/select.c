@@ -28,7 +28,8 @@ static void add_named(struct store *store, const struct command *command,
 	cleanup_error struct error *one = NULL;
 	struct container *container;
 
-	if (container_find(store, name, &container, &one) == 0)
+	if ((opts->damaged ? container_find_any : container_find)(store, name, &container, &one) ==
+		0)
 		add(ret, container, name);
 	else if (!opts->ignore_missing || one->kind != ERR_NOT_FOUND)
 		*status = command_report(command, one, *status);
@@ -47,7 +48,8 @@ int container_select(struct store *store, const struct command *command,
 		struct container **list;
 		size_t count;
 
-		if (container_list(store, &list, &count, err) < 0)
+		if ((opts->damaged ? container_list_any : container_list)(
+			    store, &list, &count, err) < 0)
 			return -1;
 		for (size_t i = 0; i < count; i++)
 			add(ret, list[i], list[i]->config->id);

@@ -7,6 +7,7 @@
 struct container_selection {
 	bool all, latest;
 	bool ignore_missing; /* --ignore: what does not exist is passed over */
+	bool damaged;        /* those with a damaged record, too: container_find_any() */
 	char *const *cid_files;
 };
 

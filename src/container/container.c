@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -79,27 +80,55 @@ static int apply_settings(struct container *container, struct error **err)
 	return 0;
 }
 
-int container_load(struct store *store, const char *id, struct container **ret, struct error **err)
+static int open_container(
+	struct store *store, const char *id, struct container *container, struct error **err)
 {
-	cleanup_container struct container *container = NULL;
-	cleanup_free char *text = NULL;
-	size_t len;
-
-	container = xcalloc(1, sizeof(*container));
 	container->dir_fd = open_beneath(store->containers_fd, id, O_RDONLY | O_DIRECTORY, 0);
 	if (container->dir_fd < 0 && errno == ENOENT)
 		return error_set(err, ERR_NOT_FOUND, "no such container: '%s'", id);
 	if (container->dir_fd < 0)
 		return error_errno(err, errno, "open container '%.12s'", id);
+	return 0;
+}
+
+int container_load(struct store *store, const char *id, struct container **ret, struct error **err)
+{
+	cleanup_container struct container *container = xcalloc(1, sizeof(*container));
+	cleanup_free char *text = NULL;
+	size_t len;
+
+	if (open_container(store, id, container, err) < 0)
+		return -1;
 	if (read_file_limited(container->dir_fd, "container.json", CONTAINER_RECORD_MAX, &text,
 		    &len, err) < 0 ||
 		container_config_parse(text, len, "container.json", &container->config, err) < 0 ||
 		apply_settings(container, err) < 0 ||
 		container_status_read(container->dir_fd, &container->status, err) < 0)
-		return error_wrap(err, "container '%.12s'", id);
+		return error_wrap(err,
+			"container '%.12s' is damaged (pod rm --force %.12s removes it)", id, id);
 	if (strcmp(container->config->id, id) != 0)
 		return error_set(err, ERR_INVALID, "container '%.12s': the record is of '%.12s'",
 			id, container->config->id);
+	*ret = steal_ptr(&container);
+	return 0;
+}
+
+/* What can be told without the record. */
+static int load_remains(
+	struct store *store, const char *id, struct container **ret, struct error **err)
+{
+	cleanup_container struct container *container = xcalloc(1, sizeof(*container));
+
+	if (open_container(store, id, container, err) < 0)
+		return -1;
+	container->config = xcalloc(1, sizeof(*container->config));
+	container->config->id = xstrdup(id);
+	container->config->name = names_find(store->names_fd, id);
+	if (!container->config->name)
+		container->config->name = xstrdup(id);
+	container->config->stop_signal = SIGTERM;
+	if (container_status_read(container->dir_fd, &container->status, err) < 0)
+		return error_wrap(err, "container '%.12s'", id);
 	*ret = steal_ptr(&container);
 	return 0;
 }
@@ -162,19 +191,45 @@ int container_find_id(struct store *store, const char *name, char out[65], struc
 	return find_prefix(store, name, out, err);
 }
 
-int container_find(
-	struct store *store, const char *name, struct container **ret, struct error **err)
+enum damaged { DAMAGED_FAILS, DAMAGED_LEFT_OUT, DAMAGED_AS_REMAINS };
+
+static int load_or_remains(struct store *store, const char *id, enum damaged damaged,
+	struct container **ret, struct error **err)
+{
+	cleanup_error struct error *one = NULL;
+
+	if (container_load(store, id, ret, &one) == 0)
+		return 0;
+	if (damaged != DAMAGED_AS_REMAINS || one->kind == ERR_NOT_FOUND)
+		return error_move(err, &one);
+	return load_remains(store, id, ret, err);
+}
+
+static int find(struct store *store, const char *name, enum damaged damaged, struct container **ret,
+	struct error **err)
 {
 	cleanup_error struct error *one = NULL;
 	char id[65];
 
 	if (container_find_id(store, name, id, err) < 0)
 		return -1;
-	if (container_load(store, id, ret, &one) == 0)
+	if (load_or_remains(store, id, damaged, ret, &one) == 0)
 		return 0;
 	if (one->kind == ERR_NOT_FOUND) /* removed since */
 		return not_found(name, err);
 	return error_move(err, &one);
+}
+
+int container_find(
+	struct store *store, const char *name, struct container **ret, struct error **err)
+{
+	return find(store, name, DAMAGED_FAILS, ret, err);
+}
+
+int container_find_any(
+	struct store *store, const char *name, struct container **ret, struct error **err)
+{
+	return find(store, name, DAMAGED_AS_REMAINS, ret, err);
 }
 
 static int compare_created(const void *a, const void *b)
@@ -187,8 +242,8 @@ static int compare_created(const void *a, const void *b)
 	return strcmp(x->config->id, y->config->id);
 }
 
-int container_list(
-	struct store *store, struct container ***ret, size_t *ret_count, struct error **err)
+static int list_all(struct store *store, enum damaged damaged, struct container ***ret,
+	size_t *ret_count, struct error **err)
 {
 	cleanup_dir DIR *dir = dir_open_at(store->containers_fd, ".");
 	struct container **list = NULL;
@@ -203,9 +258,14 @@ int container_list(
 
 		if (!hex_is_valid(entry->d_name, 64))
 			continue;
-		if (container_load(store, entry->d_name, &container, &one) < 0) {
-			if (one->kind != ERR_NOT_FOUND)
-				log_warning("%s", one->message);
+		if (load_or_remains(store, entry->d_name, damaged, &container, &one) < 0) {
+			if (one->kind == ERR_NOT_FOUND)
+				continue;
+			if (damaged != DAMAGED_LEFT_OUT) {
+				container_list_free(list, count);
+				return error_move(err, &one);
+			}
+			log_warning("%s", one->message);
 			continue;
 		}
 		array_grow(list, count, capacity);
@@ -216,6 +276,24 @@ int container_list(
 	*ret = list;
 	*ret_count = count;
 	return 0;
+}
+
+int container_list(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err)
+{
+	return list_all(store, DAMAGED_LEFT_OUT, ret, ret_count, err);
+}
+
+int container_list_any(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err)
+{
+	return list_all(store, DAMAGED_AS_REMAINS, ret, ret_count, err);
+}
+
+int container_list_whole(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err)
+{
+	return list_all(store, DAMAGED_FAILS, ret, ret_count, err);
 }
 
 void container_list_free(struct container **containers, size_t count)
@@ -314,7 +392,7 @@ int container_uses_image(
 	struct container **list;
 	size_t count;
 
-	if (container_list(store, &list, &count, err) < 0)
+	if (container_list_whole(store, &list, &count, err) < 0)
 		return -1;
 	*ret_id = NULL;
 	for (size_t i = 0; i < count && !*ret_id; i++)
@@ -331,7 +409,7 @@ int container_uses_volume(
 	struct container **list;
 	size_t count;
 
-	if (container_list(store, &list, &count, err) < 0)
+	if (container_list_whole(store, &list, &count, err) < 0)
 		return -1;
 	*ret_id = NULL;
 	for (size_t i = 0; i < count && !*ret_id; i++) {

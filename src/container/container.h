@@ -81,6 +81,19 @@ int container_find(
 	struct store *store, const char *name, struct container **ret, struct error **err);
 /** container_find_id() - the id only: cheaper, the record is not read. OUT: 65 bytes. */
 int container_find_id(struct store *store, const char *name, char out[65], struct error **err);
+/**
+ * container_find_any(), container_list_any() - containers whose record is damaged among them
+ * Of such a one the id, the name as far as it can be told, and the state are right and nothing
+ * else: it is for container_remove() only.
+ */
+int container_find_any(
+	struct store *store, const char *name, struct container **ret, struct error **err);
+int container_list_any(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err);
+/** container_list_whole() - as container_list(), but a damaged record is an error: for whoever
+ * deletes what no container uses. */
+int container_list_whole(
+	struct store *store, struct container ***ret, size_t *ret_count, struct error **err);
 /** container_latest() - the most recently created one; ERR_NOT_FOUND when there is none. */
 int container_latest(struct store *store, struct container **ret, struct error **err);
 /** container_load() - record and state of ID (64 hex digits). */

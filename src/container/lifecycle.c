@@ -310,6 +310,7 @@ int container_stop(
 int container_lock(struct container *container, bool wait, struct error **err)
 {
 	cleanup_close int lock_fd = -1;
+	cleanup_error struct error *damage = NULL;
 	struct timespec pause = {.tv_nsec = 1000000};
 
 	for (;;) {
@@ -336,8 +337,16 @@ int container_lock(struct container *container, bool wait, struct error **err)
 		(void)nanosleep(&pause, NULL);
 		pause.tv_nsec = MIN(pause.tv_nsec * 2, 16000000L);
 	}
-	if (container_refresh(container, err) < 0)
-		return -1;
+	if (container_refresh(container, &damage) < 0) {
+		if (damage->kind != ERR_INVALID)
+			return error_move(err, &damage);
+		/* Ours alone now: what the last run left is dropped, or nobody could ever go on. */
+		log_warning("%s: the record of its last run is dropped", damage->message);
+		(void)unlinkat(container->dir_fd, "exit", 0);
+		(void)unlinkat(container->dir_fd, "run.json", 0);
+		if (container_refresh(container, err) < 0)
+			return -1;
+	}
 	return steal_fd(&lock_fd);
 }
 

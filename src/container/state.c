@@ -105,33 +105,53 @@ static uint64_t last_change_ns(int dir_fd)
 	return (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
+/* run.json and exit. ENDED: exit is that of the run in run.json. */
+static int read_last_run(int dir_fd, struct container_status *status, bool *ret_has_run,
+	bool *ret_ended, bool *ret_restarting, struct error **err)
+{
+	cleanup_json struct json_document *run_doc = NULL, *exit_doc = NULL;
+	struct json run, end;
+	bool has_exit;
+
+	if (read_optional(dir_fd, "run.json", &run_doc, &run, ret_has_run, err) < 0)
+		return -1;
+	if (!*ret_has_run)
+		return 0;
+	if (parse_run(&run, status, err) < 0 ||
+		read_optional(dir_fd, "exit", &exit_doc, &end, &has_exit, err) < 0 ||
+		(has_exit && parse_exit(&end, status, ret_ended, ret_restarting, err) < 0))
+		return -1;
+	if (!*ret_ended) {
+		free(status->error); /* an earlier run's */
+		status->error = NULL;
+	}
+	return 0;
+}
+
 int container_status_read(int dir_fd, struct container_status *ret, struct error **err)
 {
 	/* The lock is looked at before the files: if it is seen held and then let go, the files
 	 * read afterwards are newer and say "exited"; the other order could miss the end. */
 	for (int attempt = 0;; attempt++) {
-		cleanup_json struct json_document *run_doc = NULL, *exit_doc = NULL;
+		cleanup_error struct error *damage = NULL;
 		struct container_status status = {0};
-		struct json run, end;
-		bool has_run, has_exit, ended = false, restarting = false;
+		bool has_run = false, ended = false, restarting = false;
 		int held = lock_is_held(dir_fd, "lock");
 
 		if (held < 0)
 			return error_errno(err, errno, "look at the container's lock");
-		if (read_optional(dir_fd, "run.json", &run_doc, &run, &has_run, err) < 0 ||
-			(has_run && parse_run(&run, &status, err) < 0))
-			goto fail;
+		if (read_last_run(dir_fd, &status, &has_run, &ended, &restarting, &damage) < 0) {
+			container_status_clear(&status);
+			if (held || damage->kind != ERR_INVALID)
+				return error_move(err, &damage);
+			/* Written, but not synced before the power went. */
+			has_run = true;
+			ended = false;
+		}
 		if (!has_run) {
 			status.state = CONTAINER_CREATED;
 			*ret = status;
 			return 0;
-		}
-		if (read_optional(dir_fd, "exit", &exit_doc, &end, &has_exit, err) < 0 ||
-			(has_exit && parse_exit(&end, &status, &ended, &restarting, err) < 0))
-			goto fail;
-		if (!ended) {
-			free(status.error); /* an earlier run's */
-			status.error = NULL;
 		}
 		if (ended) {
 			status.state = restarting && held ? CONTAINER_RESTARTING : CONTAINER_EXITED;
@@ -162,9 +182,6 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 		}
 		*ret = status;
 		return 0;
-	fail:
-		container_status_clear(&status);
-		return -1;
 	}
 }
 

@@ -195,7 +195,42 @@ sleeper()
 	assert_success
 	assert_output good
 	assert_stderr --partial "${id:0:12}"
-	rm -rf "${STORE:?}/containers/$id" "$STORE/containers/names/bad"
+	# What it used cannot be told, so nothing is deleted as unused.
+	run --separate-stderr pod rmi -f localhost/busybox
+	assert_status 125
+	assert_stderr --partial 'is damaged (pod rm --force'
+	pod exec good true
+	run --separate-stderr pod rm bad
+	assert_fault 125 damaged 'rm --force'
+	run pod rm -f bad
+	assert_success
+	pod create --name bad localhost/busybox true
+}
+
+# unlocked ID - wait until nobody holds the container's lock
+unlocked()
+{
+	wait_until 20 sh -c "! grep -q ':$(stat -c %i "$STORE/containers/$1/lock") ' /proc/locks"
+}
+
+@test "a power cut in the midst of writing run.json or exit costs that run only" {
+	load_busybox
+	for file in run.json exit; do
+		pod run --name cut --network none localhost/busybox true
+		id=$(pod ps -a --no-trunc -q --filter name=cut)
+		unlocked "$id"
+		: >"$STORE/containers/$id/$file"
+		run pod ps -a --format '{{.Names}} {{.Status}}'
+		assert_output --partial 'cut Exited (137)'
+		run pod start -a cut
+		assert_success
+		run pod ps -a --format '{{.Status}}'
+		assert_output --partial 'Exited (0)'
+		unlocked "$id"
+		: >"$STORE/containers/$id/$file"
+		run pod rm cut
+		assert_success
+	done
 }
 
 @test "a signal between a container's record and its start leaves no record that nobody starts" {
