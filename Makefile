@@ -39,6 +39,7 @@ room_archive = $(B)/lib$(subst /,-,$(patsubst src/%,%,$(1))).a
 
 pod_sources = $(call room_sources,cmd)
 transfer_sources = $(call room_sources,cmd/transfer)
+systemd_sources = $(call room_sources,cmd/systemd)
 # The monitor program: what it shares with pod is compiled a second time, for its own C library.
 monitor_sources = $(call room_sources,src/monitor/program) $(MONITOR_SHARED)
 include $(srcdir)/src/monitor/shared.mk
@@ -47,7 +48,7 @@ archives = $(foreach r,$(rooms),$(call room_archive,$(r)))
 link_archives = -Wl,--start-group $(archives) -Wl,--end-group
 static_libs = -Wl,-Bstatic -ljson-c -lseccomp -lcap -Wl,-Bdynamic
 
-programs = $(B)/pod $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor
+programs = $(B)/pod $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor
 
 ifneq ($(wildcard config.mk),)
 all: $(programs)
@@ -72,7 +73,7 @@ $(foreach r,$(rooms),$(eval $(call room_rules,$(r))))
 $(B)/obj/%.o: %.c | config.mk
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
-		$(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+		$(SYSTEMD_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj-monitor/%.o: %.c | config.mk
 	@mkdir -p $(@D)
@@ -86,6 +87,10 @@ $(B)/libexec/pod-transfer: $(patsubst %.c,$(B)/obj/%.o,$(transfer_sources)) $(ar
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) \
 		$(static_libs) $(TRANSFER_LIBS)
+
+$(B)/libexec/pod-systemd: $(patsubst %.c,$(B)/obj/%.o,$(systemd_sources)) $(archives)
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) $(SYSTEMD_LIBS)
 
 $(B)/libexec/pod-monitor: $(patsubst %.c,$(B)/obj-monitor/%.o,$(monitor_sources))
 	@mkdir -p $(@D)
@@ -124,7 +129,7 @@ install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexec_pod)
 	install -m 755 $(B)/pod $(DESTDIR)$(bindir)/pod
 	ln -sf pod $(DESTDIR)$(bindir)/pod-oci
-	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-monitor $(DESTDIR)$(libexec_pod)/
+	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor $(DESTDIR)$(libexec_pod)/
 	$(if $(man_pages),install -d $(DESTDIR)$(mandir)/man1)
 	$(if $(man_pages),install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1/)
 	$(if $(bash_completion),install -D -m 644 $(bash_completion) $(DESTDIR)$(bashcompdir)/pod)
@@ -133,7 +138,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/pod $(DESTDIR)$(bindir)/pod-oci
-	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-monitor
+	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-systemd $(DESTDIR)$(libexec_pod)/pod-monitor
 	-rmdir $(DESTDIR)$(libexec_pod)
 	rm -f $(patsubst %,$(DESTDIR)$(mandir)/man1/%,$(notdir $(man_pages)))
 	rm -f $(DESTDIR)$(bashcompdir)/pod $(DESTDIR)$(zshcompdir)/_pod $(DESTDIR)$(fishcompdir)/pod.fish

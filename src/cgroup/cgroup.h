@@ -21,7 +21,7 @@
  *   cgroupfs   makes the directory below a parent that the caller may write to: a delegated group
  *              that it is in already, or a path it was given.
  *   systemd    asks the manager (of the user, or of the system for real root) for a transient scope
- *              with Delegate=yes around a process, the caller. The process then moves into
+ *              with Delegate=yes around the calling process, which then moves into
  *              `supervisor` below the scope, and the container gets `container`.
  */
 
@@ -69,14 +69,28 @@ struct cgroup_request {
 	const char *path;
 	/* Name of what is made where PATH does not say it: "pod-<id>". Letters, digits, "-_.". */
 	const char *name;
-	/* The process that the scope is made around: the caller's own pid (systemd only). */
-	pid_t pid;
 	/* Controllers that will be needed, as of cgroup_controllers_needed(). */
 	unsigned int controllers;
 	/* Cgroupfs without PATH, and the parent has processes, so that its controllers cannot be
 	 * handed on: may these be moved into a group `supervisor` beside the container's? */
 	bool may_move_others;
+	/* From cgroup_begin() with the same request; borrowed, NULL: not begun early. */
+	struct cgroup_pending *pending;
 };
+
+/** cgroup_manager_choose() - what AUTO comes to here; others as they are. */
+enum cgroup_manager cgroup_manager_choose(enum cgroup_manager wanted);
+
+/**
+ * cgroup_begin() - start the systemd manager's helper early, beside other work
+ * It costs a few milliseconds to start and connect. cgroup_create() gives it the rest, in this
+ * process or in one forked from it. Only with the systemd manager (cgroup_manager_choose()).
+ * @ret: cgroup_pending_free() it in the process that began, when cgroup_create() is over
+ * @err: ERR_UNSUPPORTED: no manager can be reached; ERR_INVALID: path or name
+ */
+struct cgroup_pending;
+int cgroup_begin(const struct cgroup_request *req, struct cgroup_pending **ret, struct error **err);
+void cgroup_pending_free(struct cgroup_pending *pending);
 
 /* enum cgroup_controller as bits 1 << n */
 enum cgroup_controller {

@@ -1,6 +1,97 @@
 #include "config.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup/file.h"
 #include "cgroup/manager.h"
+#include "cgroup/scope.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define SUPERVISOR "supervisor"
+#define CONTAINER  "container"
+
+enum cgroup_manager cgroup_manager_choose(enum cgroup_manager wanted)
+{
+	cleanup_free char *socket_path = NULL;
+
+	if (wanted != CGROUP_MANAGER_AUTO)
+		return wanted;
+	socket_path = scope_manager_socket();
+	return socket_path ? CGROUP_MANAGER_SYSTEMD : CGROUP_MANAGER_CGROUPFS;
+}
+
+int cgroup_begin(const struct cgroup_request *req, struct cgroup_pending **ret, struct error **err)
+{
+	cleanup_free char *socket_path = NULL, *unit = NULL, *slice = NULL;
+
+	if (scope_names(req->path, req->name, &unit, &slice, err) < 0)
+		return -1;
+	socket_path = scope_manager_socket();
+	if (!socket_path)
+		return error_set(err, ERR_UNSUPPORTED,
+			"no systemd manager can be reached: log in with a session of your own "
+			"(ssh, machinectl shell), or: sudo loginctl enable-linger %s; or use "
+			"--cgroup-manager cgroupfs",
+			geteuid() == 0 ? "" : "USER");
+	return scope_begin(socket_path, unit, slice, ret, err);
+}
+
+/* The calling process is in the scope: it makes room for the container. */
+static int fill_scope(const struct cgroup_hierarchy *h, const struct cgroup_request *req,
+	const char *unit, struct cgroup *ret, struct error **err)
+{
+	cleanup_close int scope_fd = -1, own_fd = -1, fd = -1;
+	cleanup_free char *scope = NULL;
+	char pid[24];
+
+	if (cgroup_own_path(&scope, err) < 0)
+		return -1;
+	if (!str_ends_with(scope, unit))
+		return error_set(err, ERR_SYSTEM,
+			"the service manager put this process into '%s', not into scope '%s'",
+			scope, unit);
+	scope_fd = cgroup_dir_open(h, scope);
+	if (scope_fd < 0)
+		return error_errno(err, errno, "open control group '%s'", scope);
+	/* A group with processes hands no controllers on. */
+	own_fd = cgroup_make_below(scope_fd, SUPERVISOR);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (own_fd < 0 || cgroup_file_write(own_fd, "cgroup.procs", pid) < 0)
+		return error_errno(
+			err, errno, "move to '" SUPERVISOR "' in control group '%s'", scope);
+	if (req->controllers)
+		(void)cgroup_controllers_enable(scope_fd, req->controllers);
+	fd = cgroup_make_below(scope_fd, CONTAINER);
+	if (fd < 0)
+		return error_errno(err, errno, "make '" CONTAINER "' in control group '%s'", scope);
+	*ret = (struct cgroup){
+		.fd = steal_fd(&fd),
+		.path = xasprintf("%s/" CONTAINER, scope),
+		.unit = xstrdup(unit),
+	};
+	return 0;
+}
+
+static int systemd_create(const struct cgroup_request *req, const struct cgroup_hierarchy *h,
+	struct cgroup *ret, struct error **err)
+{
+	struct cgroup_pending *pending = req->pending;
+	int status;
+
+	if (!pending && cgroup_begin(req, &pending, err) < 0)
+		return -1;
+	status = scope_finish(pending, getpid(), err);
+	if (status == 0)
+		status = fill_scope(h, req, pending->unit, ret, err);
+	if (pending != req->pending)
+		cgroup_pending_free(pending);
+	return status;
+}
 
 int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct error **err)
 {
@@ -8,5 +99,7 @@ int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct e
 
 	if (cgroup_hierarchy_open(&h, err) < 0)
 		return -1;
+	if (cgroup_manager_choose(req->manager) == CGROUP_MANAGER_SYSTEMD)
+		return systemd_create(req, &h, ret, err);
 	return cgroupfs_create(req, &h, ret, err);
 }
