@@ -25,12 +25,26 @@ enum cgroup_manager cgroup_manager_choose(enum cgroup_manager wanted)
 	return socket_path ? CGROUP_MANAGER_SYSTEMD : CGROUP_MANAGER_CGROUPFS;
 }
 
+/* A monitor that starts its container again is in the scope still, in its part of it. */
+static bool is_in_scope(const char *unit)
+{
+	cleanup_free char *own = NULL, *end = xasprintf("/%s/" SUPERVISOR, unit);
+	cleanup_error struct error *ignored = NULL;
+
+	return cgroup_own_path(&own, &ignored) == 0 && str_ends_with(own, end);
+}
+
 int cgroup_begin(const struct cgroup_request *req, struct cgroup_pending **ret, struct error **err)
 {
 	cleanup_free char *socket_path = NULL, *unit = NULL, *slice = NULL;
 
 	if (scope_names(req->path, req->name, &unit, &slice, err) < 0)
 		return -1;
+	if (is_in_scope(unit)) {
+		*ret = xcalloc(1, sizeof(**ret));
+		**ret = (struct cgroup_pending){.fd = -1, .unit = steal_ptr(&unit)};
+		return 0;
+	}
 	socket_path = scope_manager_socket();
 	if (!socket_path)
 		return error_set(err, ERR_UNSUPPORTED,
@@ -51,6 +65,8 @@ static int fill_scope(const struct cgroup_hierarchy *h, const struct cgroup_requ
 
 	if (cgroup_own_path(&scope, err) < 0)
 		return -1;
+	if (str_ends_with(scope, "/" SUPERVISOR))
+		scope[strlen(scope) - strlen("/" SUPERVISOR)] = '\0';
 	if (!str_ends_with(scope, unit))
 		return error_set(err, ERR_SYSTEM,
 			"the service manager put this process into '%s', not into scope '%s'",
@@ -85,7 +101,7 @@ static int systemd_create(const struct cgroup_request *req, const struct cgroup_
 
 	if (!pending && cgroup_begin(req, &pending, err) < 0)
 		return -1;
-	status = scope_finish(pending, getpid(), err);
+	status = pending->fd < 0 ? 0 : scope_finish(pending, getpid(), err);
 	if (status == 0)
 		status = fill_scope(h, req, pending->unit, ret, err);
 	if (pending != req->pending)

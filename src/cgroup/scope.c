@@ -166,7 +166,8 @@ void cgroup_pending_free(struct cgroup_pending *pending)
 		return;
 	close_keep_errno(pending->fd);
 	/* It ends by itself now; if it has not yet, whoever inherits it reaps it. */
-	(void)waitpid(pending->helper_pid, NULL, WNOHANG);
+	if (pending->helper_pid > 0)
+		(void)waitpid(pending->helper_pid, NULL, WNOHANG);
 	free(pending->unit);
 	free(pending);
 }

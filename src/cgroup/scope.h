@@ -25,7 +25,7 @@ struct scope_reply {
 
 struct cgroup_pending {
 	pid_t helper_pid;
-	int fd; /* its descriptor 0's other end */
+	int fd; /* its descriptor 0's other end; -1: the caller is in the scope already */
 	char *unit;
 };
 

@@ -44,6 +44,8 @@ struct container_status {
 	uint32_t restart_count; /* by the restart policy, since a command started it */
 	char *error;            /* why the last restart failed; NULL */
 	bool ending;            /* exit is recorded, but the lock is still held: late unmounting */
+	bool paused;            /* running, and frozen */
+	char *cgroup;           /* of this start (cgroup/cgroup.h); NULL none of its own */
 	char **ports;           /* as published by this start, docker's -p syntax; NULL none */
 };
 

@@ -46,6 +46,14 @@ struct container_config {
 	char *hostname; /* NULL: the id's first 12 digits */
 	uint64_t shm_size_bytes;
 
+	/* Limits. */
+	char *resources;      /* linux.resources as JSON text; NULL: none asked for */
+	char *cgroup_parent;  /* path, or slice; NULL the manager's default */
+	char *cgroup_manager; /* "systemd", "cgroupfs"; NULL: what can be reached */
+	char *cgroups_mode;   /* "enabled" (NULL), "disabled", "split", "no-conmon" */
+	char *cgroupns_mode;  /* "private" (NULL), "host" */
+	char *oom_score_adj;  /* decimal; NULL: as the caller's */
+
 	/* Network. */
 	char *network_mode; /* "slirp4netns[:options]", "none", "host", "container:<id>" */
 	char **ports;       /* docker's -p syntax, image's with -P included */

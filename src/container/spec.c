@@ -7,7 +7,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include "cgroup/file.h"
 #include "container/parse_env.h"
 #include "container/spec.h"
 #include "container/spec_devices.h"
@@ -15,6 +17,7 @@
 #include "container/spec_security.h"
 #include "storage/volume.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -173,6 +176,27 @@ void container_spec_process(const struct container_config *config, struct runtim
 	add_hostname(config, &process->env);
 }
 
+static void set_oom_score(const struct container_config *config, struct runtime_process *process)
+{
+	int64_t score, own = 0;
+	char text[16];
+
+	if (!config->oom_score_adj || str_to_int64(config->oom_score_adj, -1000, 1000, &score) < 0)
+		return;
+	/* Without privileges it can only go up. */
+	if (geteuid() != 0 &&
+		cgroup_file_read(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof(text)) == 0 &&
+		str_to_int64(text, -1000, 1000, &own) == 0 && score < own) {
+		log_warning(
+			"--oom-score-adj %d is below this session's own, which only root can go "
+			"under: %d is used",
+			(int)score, (int)own);
+		score = own;
+	}
+	process->oom_score_adj = (int)score;
+	process->has_oom_score_adj = true;
+}
+
 static int prepare_log(
 	const struct container_config *config, struct container_spec *plan, struct error **err)
 {
@@ -243,7 +267,8 @@ int container_spec_prepare(struct store *store, struct container *container,
 	if (maps)
 		set_user_namespace(spec, maps);
 	set_namespace(spec, NAMESPACE_MOUNT);
-	set_namespace(spec, NAMESPACE_CGROUP);
+	if (!str_equal(config->cgroupns_mode, "host"))
+		set_namespace(spec, NAMESPACE_CGROUP);
 	if (choose_namespace(store, plan, NAMESPACE_PID, config->pid_mode, err) < 0 ||
 		choose_namespace(store, plan, NAMESPACE_IPC, config->ipc_mode, err) < 0 ||
 		choose_namespace(store, plan, NAMESPACE_UTS, config->uts_mode, err) < 0 ||
@@ -252,6 +277,7 @@ int container_spec_prepare(struct store *store, struct container *container,
 	if (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW)
 		spec->hostname = xstrdup(config->hostname);
 	container_spec_process(config, &spec->process);
+	set_oom_score(config, &spec->process);
 	prepare_annotations(config, spec);
 	if (prepare_root(store, container, plan, err) < 0 ||
 		container_spec_mounts(store, container, plan, err) < 0 ||

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/limits.h"
 #include "container/policy.h"
 #include "container/ports.h"
 #include "container/spec.h"
@@ -72,6 +73,7 @@ struct start {
 	struct restart_policy restart;
 	uint32_t restart_count, restart_backoff_ms;
 	bool single_id; /* the user namespace maps one id */
+	struct container_limits limits;
 };
 
 static void start_clear(struct start *start)
@@ -85,6 +87,7 @@ static void start_clear(struct start *start)
 		fd_replace(fds[i], -1);
 	container_spec_free(start->plan);
 	start->plan = NULL;
+	container_limits_clear(&start->limits);
 	free(start->given_up);
 	start->given_up = NULL;
 }
@@ -224,8 +227,11 @@ static int write_run_file(struct start *start, struct supervisor *sup, struct er
 	if (proc_start_time(status->init_pid, &status->init_start_ticks) < 0 ||
 		proc_start_time(status->monitor_pid, &status->monitor_start_ticks) < 0)
 		return error_set(err, ERR_SYSTEM, "the container's init ended during set-up");
+	status->cgroup = xstrdup_null(start->limits.cgroup.path);
 	status->ports =
 		port_mappings_text(start->plan->network.ports, start->plan->network.port_count);
+	/* Of an earlier run. */
+	(void)unlinkat(start->container->dir_fd, CONTAINER_PAUSED_FILE, 0);
 	if (container_run_write(
 		    start->container->dir_fd, status, start->store->runtime_path, false, err) < 0)
 		return -1;
@@ -335,6 +341,9 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		single_id_start(start->userns_fd, &sup->answer_pid, &sup->answer_fd, err) < 0)
 		return -1;
 	opts.answer_fd = sup->answer_fd;
+	if (container_limits_create(&start->limits, notes, err) < 0)
+		return -1;
+	opts.cgroup_fd = start->limits.cgroup.fd;
 	if (runtime_create(plan->spec, &opts, &sup->instance, err) < 0)
 		return -1;
 	if (prepare_beside(start, sup, err) < 0) {
@@ -356,6 +365,7 @@ static void tear_down(struct start *start, struct supervisor *sup)
 		(void)spawn_wait(sup->answer_pid, &ignored); /* end of file ends it */
 	}
 	network_stop(&sup->network);
+	container_limits_undo(&start->limits);
 	if (sup->listen_fd >= 0)
 		(void)unlinkat(start->store->runtime_fd, sup->control_socket, 0);
 	if (sup->userns_listen_fd >= 0)
@@ -403,8 +413,8 @@ static void fill_handover(
 		.stdout_fd = start->stdout_read_fd,
 		.stderr_fd = start->stderr_read_fd,
 		.log_fd = start->log_fd,
-		.cgroup_fd = -1,
 		.answer_fd = sup->answer_fd,
+		.cgroup_fd = start->limits.cgroup.fd,
 		.network_pid = sup->network.pid,
 		.network_pidfd = sup->network.pidfd,
 		.network_exit_fd = sup->network.exit_fd,
@@ -512,7 +522,8 @@ static int start_prepare(
 	const struct container *container = start->container;
 	struct store *store = start->store;
 
-	if (restart_policy_parse(container->config->restart_policy, &start->restart, err) < 0)
+	if (restart_policy_parse(container->config->restart_policy, &start->restart, err) < 0 ||
+		container_limits_begin(container->config, &start->limits, err) < 0)
 		goto fail;
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
 		goto fail;
@@ -557,6 +568,7 @@ fail:
 		.reply_command_fd = -1, .reply_monitor_fd = -1, .client_command_fd = -1,           \
 		.client_monitor_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,         \
 		.stdin_write_fd = -1, .stdout_read_fd = -1, .stderr_read_fd = -1,                  \
+		.limits = CONTAINER_LIMITS_INIT,                                                   \
 	}
 
 int container_start(struct store *store, struct container *container,

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "container/state.h"
 #include "util/fs.h"
@@ -21,6 +22,7 @@
 void container_status_clear(struct container_status *status)
 {
 	strv_free(status->ports);
+	free(status->cgroup);
 	free(status->error);
 	*status = (struct container_status){0};
 }
@@ -54,7 +56,8 @@ static int parse_run(const struct json *root, struct container_status *status, s
 			root, "monitorStart", UINT64_MAX, &status->monitor_start_ticks, err) < 0 ||
 		json_opt_uint64(root, "startedAt", UINT64_MAX, &status->started_ns, err) < 0 ||
 		json_opt_uint32(root, "restartCount", &status->restart_count, err) < 0 ||
-		json_opt_strv(root, "ports", PORTS_MAX, &status->ports, err) < 0)
+		json_opt_strv(root, "ports", PORTS_MAX, &status->ports, err) < 0 ||
+		json_opt_dup(root, "cgroup", &status->cgroup, err) < 0)
 		return -1;
 	if (init_pid > INT32_MAX || monitor_pid > INT32_MAX || strlen(boot_id) > BOOT_ID_LENGTH)
 		return error_set(err, ERR_INVALID, "run.json: not a pid or boot id");
@@ -160,6 +163,7 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 				status.init_pid = 0;
 		} else if (held) {
 			status.state = CONTAINER_RUNNING;
+			status.paused = faccessat(dir_fd, CONTAINER_PAUSED_FILE, F_OK, 0) == 0;
 			status.exit_code = 0;
 			status.finished_ns = 0;
 		} else if (init_is_alive(&status)) {
@@ -210,6 +214,8 @@ int container_run_write(int dir_fd, const struct container_status *status, const
 		json_put_uint(&w, "restartCount", status->restart_count);
 	if (status->ports)
 		json_put_strv(&w, "ports", status->ports);
+	if (status->cgroup)
+		json_put_string(&w, "cgroup", status->cgroup);
 	json_write_object_end(&w);
 	return write_file_atomic(
 		dir_fd, "run.json", out.data, out.len, 0600, sync ? WRITE_SYNC : 0, err);

@@ -4,6 +4,9 @@
 
 /* run.json and exit: what was started last, and how it ended (format in container.h). */
 
+/* In the directory of a container that was paused in this run. */
+#define CONTAINER_PAUSED_FILE "paused"
+
 void container_status_clear(struct container_status *status);
 
 /** container_status_read() - the state as the files and the lock of DIR_FD say now. */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "oci/group.h"
 #include "util/mem.h"
@@ -86,7 +85,6 @@ int oci_group_make(const struct runtime_spec *spec, const struct oci_create_opti
 							       : CGROUP_MANAGER_CGROUPFS,
 		.path = spec->cgroups_path,
 		.name = opts->id,
-		.pid = getpid(),
 	};
 
 	if (spec->resources && cgroup_resources_parse_text(spec->resources, strlen(spec->resources),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,16 @@ __attribute__((noreturn)) static void init_fail(struct init_context *context, st
 	strncpy(message.text, err->message, sizeof(message.text) - 1);
 	(void)sync_send(context->sync_fd, &message, NULL, 0); /* nobody left to tell */
 	_exit(127);
+}
+
+/* The group that we were born into becomes the root of what the container sees of the hierarchy. */
+static int enter_cgroup_namespace(struct init_context *context, struct error **err)
+{
+	if (context->opts->cgroup_fd >= 0 &&
+		context->spec->namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_NEW &&
+		unshare(CLONE_NEWCGROUP) < 0)
+		return error_errno(err, errno, "make the container's cgroup namespace");
+	return 0;
 }
 
 /* Open our own /proc/self/ns/ entries, now: once the ids have changed nobody outside may. */
@@ -372,7 +383,8 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* With a copy of the caller's end we would never see it go. */
 	close_keep_errno(context->caller_fd);
-	if (send_namespaces(context, &err) < 0 || set_up(context, &master, &slave, &err) < 0 ||
+	if (enter_cgroup_namespace(context, &err) < 0 || send_namespaces(context, &err) < 0 ||
+		set_up(context, &master, &slave, &err) < 0 ||
 		prepare_descriptors(context, slave, &err) < 0)
 		init_fail(context, err);
 	/* From here on the end of the caller is seen by the end of its socket. */

@@ -120,6 +120,10 @@ static int helper_main(void *data)
 		if (helper->join_fds[i] >= 0 &&
 			setns(helper->join_fds[i], (int)namespace_flag(i)) < 0)
 			return helper_fail(helper, errno, namespace_word(i));
+		/* The root of a new cgroup namespace is the group of who makes it: init does, once
+		 * it has been born into its own. */
+		if (i == NAMESPACE_CGROUP && opts->cgroup_fd >= 0)
+			continue;
 		if (i != NAMESPACE_USER && spec->namespaces[i].mode == NAMESPACE_NEW)
 			args.flags |= namespace_flag(i);
 	}

@@ -57,7 +57,8 @@ static int exit_write(struct monitor *m, bool restarting)
 	text_add_uint(&t, (uint64_t)m->exit_code);
 	text_add(&t, ",\"signal\":");
 	text_add_uint(&t, (uint64_t)m->exit_signal);
-	text_add(&t, ",\"oomKilled\":false,\"startedAt\":");
+	text_add(&t, m->oom_killed ? ",\"oomKilled\":true" : ",\"oomKilled\":false");
+	text_add(&t, ",\"startedAt\":");
 	text_add_uint(&t, m->handover.started_realtime_ns);
 	text_add(&t, ",\"finishedAt\":");
 	text_add_uint(&t, m->finished_ns);
@@ -383,6 +384,7 @@ void end_run(struct monitor *m)
 	m->finished_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	/* What the container wrote last, to the log and the clients; then its end. */
 	output_finish(m);
+	m->oom_killed = cgroup_oom_killed(m->handover.cgroup_fd);
 	exit_fd = exit_write(m, restart);
 	if (remove)
 		remove = record_release(m);
@@ -401,6 +403,7 @@ void end_run(struct monitor *m)
 			close_fd(&m->handover.namespace_fds[i]);
 	}
 	close_fd(&m->handover.init_pidfd);
+	cgroup_remove(m->handover.cgroup_fd);
 	close_fd(&m->handover.cgroup_fd);
 	if (restart)
 		end_restart(m, &exit_fd);

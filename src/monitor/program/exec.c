@@ -237,7 +237,6 @@ __attribute__((noreturn)) static void session_main(const struct session *s)
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		keep[count++] = handover->namespace_fds[i];
 	keep[count++] = s->report_fd;
-	keep[count++] = handover->cgroup_fd;
 	for (int i = 0; i < 3; i++)
 		keep[count++] = terminal ? -1 : s->stdio[i];
 	keep[count++] = -1;
@@ -249,16 +248,28 @@ __attribute__((noreturn)) static void session_main(const struct session *s)
 	if (master_fd >= 0)
 		(void)close(master_fd);
 	master_fd = terminal ? terminal_open(s) : -1;
-	if (handover->cgroup_fd >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)handover->cgroup_fd;
-	}
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		command_main(s, plan, master_fd);
 	if (pid < 0)
 		session_fail(s->report_fd, PROCESS_STEP_ENTER, "clone");
 	_exit(0);
+}
+
+/* A fork that is born into the container's group: what an exec session uses counts against the same
+ * limits, from its set-up on. From inside the container's cgroup namespace the kernel would not let
+ * it come in any more. */
+static pid_t session_fork(const struct monitor *m)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)m->handover.cgroup_fd,
+	};
+
+	if (m->handover.cgroup_fd < 0)
+		return fork();
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
 struct exec *exec_find(struct monitor *m, const void *id)
@@ -366,6 +377,10 @@ void exec_request(
 		refuse(m, client, ESRCH, "the container has ended");
 		return;
 	}
+	if (m->paused) {
+		refuse(m, client, EBUSY, "the container is paused; unpause it first");
+		return;
+	}
 	if (plan_fd < 0 || (fcntl(plan_fd, F_GET_SEALS) & seals) != seals) {
 		refuse(m, client, EINVAL, "the process plan is not a sealed memory file");
 		return;
@@ -405,7 +420,7 @@ void exec_request(
 		.stdio = {stdio[0], stdio[1], stdio[2]},
 		.monitor_pid = getpid(),
 	};
-	pid = fork();
+	pid = session_fork(m);
 	if (pid == 0)
 		session_main(&session);
 	if (pid < 0)

@@ -115,6 +115,7 @@ struct monitor {
 	bool closing; /* reported; only the tail is left to do */
 	bool paused;
 	int exit_code, exit_signal;
+	bool oom_killed;                    /* the OOM killer took a process of its group */
 	bool timed_out;                     /* --timeout ended it */
 	bool stopping;                      /* asked to stop by a client: no restart */
 	uint64_t begun_ms;                  /* CLOCK_MONOTONIC */
@@ -247,6 +248,12 @@ void restart_exec(struct monitor *m);
 void end_prepare(struct monitor *m);
 /** end_run() - everything that follows the reaping of init, in the order of doc/architecture.md. */
 void end_run(struct monitor *m);
+
+/* cgroup.c; a CGROUP_FD of -1 is no group */
+bool cgroup_oom_killed(int cgroup_fd);
+/** cgroup_remove() - the container's group and those that were made below it; what is still in them
+ * is killed. */
+void cgroup_remove(int cgroup_fd);
 
 /* musl has no wrapper. */
 static inline void monitor_close_range(unsigned int first, unsigned int last, unsigned int flags)
