@@ -377,6 +377,7 @@ static void await_exec(struct init_context *context)
 __attribute__((noreturn)) void init_main(struct init_context *context)
 {
 	const struct runtime_options *opts = context->opts;
+	struct process_failure failure;
 	struct error *err = NULL;
 	int slave = -1, master = -1;
 
@@ -387,6 +388,10 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 		set_up(context, &master, &slave, &err) < 0 ||
 		prepare_descriptors(context, slave, &err) < 0)
 		init_fail(context, err);
+	if (!process_probe(context->plan, &failure)) {
+		process_failure_to_error(&failure, &err);
+		init_fail(context, err);
+	}
 	/* From here on the end of the caller is seen by the end of its socket. */
 	if (opts->outlives_caller)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);

@@ -10,8 +10,10 @@ struct init_context {
 	const struct runtime_spec *spec;
 	const struct runtime_options *opts;
 	const struct process_plan *plan;
-	int sync_fd;     /* init's end */
-	int caller_fd;   /* the caller's end, to be closed in init */
+	int sync_fd;   /* init's end */
+	int caller_fd; /* the caller's end, to be closed in init */
+	/* a namespace to join that is the caller's own: nothing may be set in it */
+	bool is_callers[NAMESPACE_COUNT];
 	bool privileged; /* no user namespace between us and the host: device nodes can be made */
 	/* filled in on the way */
 	int root_fd;    /* the root mount, attached */

@@ -436,7 +436,7 @@ static int write_sysctl(struct init_context *context, const char *setting, struc
 			"sysctl '%s' belongs to no namespace of the container: it would change the "
 			"host",
 			name);
-	if (context->spec->namespaces[type].mode != NAMESPACE_NEW)
+	if (context->spec->namespaces[type].mode == NAMESPACE_INHERIT || context->is_callers[type])
 		return error_set(err, ERR_INVALID,
 			"sysctl '%s' is not the container's own: its namespace is shared", name);
 	if (context->proc_fd < 0)

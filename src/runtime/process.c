@@ -280,6 +280,62 @@ static void find_command(const char *name, const char *path, char *out, int fail
 	fail(failure_fd, PROCESS_STEP_EXEC_LOOKUP, ENOENT, name);
 }
 
+/* 0: there is such a file, or it cannot be told; else why nobody could execute it. */
+static int definitely_lacks(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? errno : 0;
+	return S_ISREG(st.st_mode) && (st.st_mode & 0111) ? 0 : EACCES;
+}
+
+static bool probe_fail(
+	struct process_failure *failure, enum process_step step, int errnum, const char *name)
+{
+	*failure = (struct process_failure){.step = step, .errnum = errnum};
+	strncpy(failure->text, name, sizeof(failure->text) - 1);
+	return false;
+}
+
+bool process_probe(const struct process_plan *plan, struct process_failure *failure)
+{
+	const char *name = string_at(plan, plan->args, 0), *path = NULL;
+	char candidate[PATH_MAX];
+	int why = ENOENT;
+
+	if (name[0] == '/') {
+		why = definitely_lacks(name);
+		return !why || probe_fail(failure, PROCESS_STEP_EXEC, why, name);
+	}
+	if (strchr(name, '/'))
+		return true;
+	for (uint32_t i = 0; i < plan->env_count && !path; i++)
+		if (strncmp(string_at(plan, plan->env, i), "PATH=", 5) == 0)
+			path = string_at(plan, plan->env, i) + 5;
+	for (path = path ?: DEFAULT_PATH; *name && *path; path += *path == ':') {
+		size_t len = strcspn(path, ":");
+
+		if (len && path[0] != '/')
+			return true;
+		if (len && len + 1 + strlen(name) < PATH_MAX) {
+			int result;
+
+			memcpy(candidate, path, len);
+			candidate[len] = '/';
+			strcpy(candidate + len + 1, name);
+			result = definitely_lacks(candidate);
+			if (!result)
+				return true;
+			if (result == EACCES)
+				why = EACCES;
+		}
+		path += len;
+	}
+	return probe_fail(
+		failure, why == EACCES ? PROCESS_STEP_EXEC : PROCESS_STEP_EXEC_LOOKUP, why, name);
+}
+
 static void set_label(const char *label, int failure_fd)
 {
 	int fd = open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);

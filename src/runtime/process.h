@@ -109,6 +109,14 @@ bool process_plan_check(const void *block, size_t len);
 int process_set_oom_score(const struct process_plan *plan);
 
 /**
+ * process_probe() - is there a file for the plan's command at all?
+ * To be called in the container's root, as its root, so that a container that can never start is
+ * not created. What only execve can tell is left to it, and so are names relative to cwd.
+ * Returns: true, or false with FAILURE filled in.
+ */
+bool process_probe(const struct process_plan *plan, struct process_failure *failure);
+
+/**
  * process_exec() - become the planned process
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
  * root held, signals blocked as inherited. Applies, in this order: rlimits, user look-up, umask,

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -350,7 +351,7 @@ static int check_spec(
 	if (spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_INHERIT)
 		return error_set(err, ERR_UNSUPPORTED, "time namespaces are not supported");
 	if ((spec->hostname || spec->domainname) &&
-		spec->namespaces[NAMESPACE_UTS].mode != NAMESPACE_NEW)
+		spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_INHERIT)
 		return error_set(err, ERR_INVALID,
 			"a host name cannot be set in a UTS namespace that is shared");
 	if (opts->preserve_fds > PRESERVE_FDS_MAX)
@@ -385,6 +386,22 @@ static int open_joined(
 	return 0;
 }
 
+/* Which of the namespaces to join is our own? */
+static void find_callers(
+	const struct runtime_spec *spec, const int fds[NAMESPACE_COUNT], bool *is_callers)
+{
+	for (int i = 0; i < NAMESPACE_COUNT; i++) {
+		struct stat theirs, ours;
+		char path[32];
+
+		if (spec->namespaces[i].mode != NAMESPACE_JOIN || fds[i] < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(i));
+		is_callers[i] = fstat(fds[i], &theirs) < 0 || stat(path, &ours) < 0 ||
+				(theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev);
+	}
+}
+
 int runtime_create(const struct runtime_spec *spec, const struct runtime_options *opts,
 	struct runtime_instance *ret, struct error **err)
 {
@@ -410,7 +427,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	};
 	cleanup_close int init_fd = -1;
 	bool opened[NAMESPACE_COUNT] = {false};
-	int pair[2], result = -1;
+	int pair[2], result;
 	size_t len;
 
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
@@ -433,8 +450,12 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	 * with -e SECRET=... in it: gone before init exists. */
 	if (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN)
 		init_hide_command_line();
-	if (open_joined(spec, helper.join_fds, opened, err) == 0 &&
-		clone_init(&helper, &instance, err) == 0) {
+	result = open_joined(spec, helper.join_fds, opened, err);
+	if (result == 0) {
+		find_callers(spec, helper.join_fds, context.is_callers);
+		result = clone_init(&helper, &instance, err);
+	}
+	if (result == 0) {
 		/* Ours closes: only init's own end tells whether it lives. */
 		fd_replace(&init_fd, -1);
 		result = receive_namespaces(&instance, err);
