@@ -192,11 +192,12 @@ int oci_create_from(struct command_context *ctx, struct oci_create_command *opts
 }
 
 extern const struct command command_oci_create, command_oci_start, command_oci_state,
-	command_oci_kill, command_oci_delete, command_oci_run, command_oci_list;
+	command_oci_kill, command_oci_delete, command_oci_run, command_oci_list, command_oci_exec;
 
 static const struct command_entry oci_commands[] = {
 	{"create", &command_oci_create},
 	{"delete", &command_oci_delete},
+	{"exec", &command_oci_exec},
 	{"kill", &command_oci_kill},
 	{"list", &command_oci_list},
 	{"run", &command_oci_run},

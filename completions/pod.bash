@@ -5,7 +5,7 @@ _pod_commands() {
 	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs oci port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
 	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
 	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
-	'oci') echo 'create delete kill list run start state' ;;
+	'oci') echo 'create delete exec kill list run start state' ;;
 	'system') echo 'df doctor info prune reset' ;;
 	'volume') echo 'create exists inspect list ls prune remove rm' ;;
 	esac
@@ -56,6 +56,7 @@ _pod_options() {
 	'oci') echo '--help --cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --version -v' ;;
 	'oci create') echo '--help --bundle -b --config -f --console-socket --no-new-keyring --no-pivot --pid-file --preserve-fds' ;;
 	'oci delete') echo '--help --force -f --regex -r' ;;
+	'oci exec') echo '--help --additional-gids -g --apparmor --cap -c --cgroup --console-socket --cwd --detach -d --env -e --ignore-paused --no-new-privs --pid-file --preserve-fds --process -p --process-label --tty -t --user -u' ;;
 	'oci kill') echo '--help --all -a --regex -r' ;;
 	'oci list') echo '--help --format -f --quiet -q' ;;
 	'oci run') echo '--help --bundle -b --config -f --console-socket --detach -d --keep --no-new-keyring --no-pivot --no-subreaper --pid-file --preserve-fds' ;;
@@ -287,6 +288,20 @@ _pod_value() {
 		--console-socket) echo 'files' ;;
 		--pid-file) echo 'files' ;;
 		--preserve-fds) echo 'none' ;;
+		esac ;;
+	'oci exec') case $2 in
+		--additional-gids|-g) echo 'none' ;;
+		--apparmor) echo 'none' ;;
+		--cap|-c) echo 'none' ;;
+		--cgroup) echo 'none' ;;
+		--console-socket) echo 'files' ;;
+		--cwd) echo 'none' ;;
+		--env|-e) echo 'none' ;;
+		--pid-file) echo 'files' ;;
+		--preserve-fds) echo 'none' ;;
+		--process|-p) echo 'files' ;;
+		--process-label) echo 'none' ;;
+		--user|-u) echo 'none' ;;
 		esac ;;
 	'oci list') case $2 in
 		--format|-f) echo 'words table json' ;;

@@ -2,23 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/client.h"
 #include "oci/console.h"
 #include "oci/container.h"
 #include "oci/create.h"
 #include "oci/group.h"
+#include "oci/wait.h"
 #include "rootless/userns.h"
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
@@ -238,26 +234,6 @@ static int write_record(struct create *c, struct error **err)
 	return oci_record_write(c->dir_fd, "state.new", record, err);
 }
 
-static int write_pid_file(struct create *c, struct error **err)
-{
-	cleanup_free char *dir = NULL;
-	cleanup_close int dir_fd = -1;
-	const char *path = c->opts->pid_file, *name;
-	char text[16];
-
-	if (!path)
-		return 0;
-	name = path_basename(path);
-	dir = name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return error_errno(err, errno, "open the directory of pid file '%s'", path);
-	snprintf(text, sizeof(text), "%d", (int)c->container.record.pid);
-	if (write_file_atomic(dir_fd, name, text, strlen(text), 0644, 0, err) < 0)
-		return error_wrap(err, "pid file '%s'", path);
-	return 0;
-}
-
 static int check_terminal(const struct create *c, bool relayed, struct error **err)
 {
 	if (c->opts->console_socket && !c->spec->process.terminal)
@@ -303,7 +279,7 @@ static int bring_up(struct create *c, bool relayed, struct error **err)
 		return -1;
 	if (renameat(c->dir_fd, "state.new", c->dir_fd, "state.json") < 0)
 		return error_errno(err, errno, "commit the container's record");
-	return write_pid_file(c, err);
+	return oci_pid_file_write(opts->pid_file, c->container.record.pid, err);
 }
 
 static void create_begin(
@@ -386,65 +362,6 @@ static int run_poststart(struct create *c, struct error **err)
 	return hooks_run(&c->spec->hooks[HOOK_POSTSTART], HOOK_POSTSTART, text, err);
 }
 
-/* Reap what ends; *RET_STATUS when it was init. */
-static bool reap(pid_t init, int *ret_status)
-{
-	bool ended = false;
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == init) {
-			*ret_status = status;
-			ended = true;
-		}
-	return ended;
-}
-
-/* Until init ends: signals are passed on, the terminal is relayed. Returns the exit status. */
-static int wait_for_end(struct create *c, const sigset_t *signals, struct error **err)
-{
-	cleanup_close int signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct oci_relay *relay = NULL;
-	bool terminal = c->instance.terminal_fd >= 0 && !c->opts->console_socket;
-	int status = 0, result = -1;
-
-	if (signal_fd < 0)
-		return error_errno(err, errno, "make a signal descriptor");
-	if (terminal)
-		relay = oci_relay_begin(c->instance.terminal_fd);
-	for (;;) {
-		struct pollfd fds[4] = {{.fd = signal_fd, .events = POLLIN}};
-		struct signalfd_siginfo info;
-		size_t count = 1 + (relay ? oci_relay_poll(relay, fds + 1) : 0);
-
-		if (poll(fds, (nfds_t)count, -1) < 0 && errno != EINTR) {
-			error_errno(err, errno, "wait for the container");
-			break;
-		}
-		if (relay)
-			oci_relay_step(relay, fds + 1);
-		while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-			int number = (int)info.ssi_signo;
-
-			if (number == SIGCHLD)
-				continue;
-			if (relay && (number == SIGWINCH || number == SIGCONT))
-				oci_relay_resize(relay);
-			else
-				(void)syscall(SYS_pidfd_send_signal, c->instance.pidfd, number,
-					NULL, 0); /* it may have ended */
-		}
-		if (reap(c->instance.pid, &status)) {
-			result = wait_status_to_exit(status);
-			c->instance.pid = 0;
-			break;
-		}
-	}
-	oci_relay_end(relay);
-	return result;
-}
-
 int oci_run(const struct oci_root *root, const struct oci_run_options *opts, struct error **err)
 {
 	struct create c;
@@ -454,10 +371,8 @@ int oci_run(const struct oci_root *root, const struct oci_run_options *opts, str
 	int result = -1;
 
 	create_begin(&c, root, &opts->create);
-	attach_signals(&signals);
-	sigaddset(&signals, SIGCHLD);
 	if (!opts->detach)
-		(void)sigprocmask(SIG_BLOCK, &signals, &old);
+		oci_hold_signals(&signals, &old);
 	if (!opts->detach && !opts->no_subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (oci_id_check(opts->create.id, err) < 0 || claim(&c, err) < 0 ||
@@ -473,7 +388,7 @@ int oci_run(const struct oci_root *root, const struct oci_run_options *opts, str
 		result = 0;
 		goto out;
 	}
-	result = wait_for_end(&c, &signals, err);
+	result = oci_wait(&c.instance, !opts->create.console_socket, &signals, err);
 	if (opts->keep || result < 0)
 		goto out;
 	c.lock_fd = lock_open(c.dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_WAIT, err);

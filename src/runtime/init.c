@@ -35,7 +35,7 @@ void init_note(struct init_context *context, const char *fmt, ...)
 	(void)sync_send(context->sync_fd, &message, NULL, 0); /* the next step will fail as well */
 }
 
-__attribute__((noreturn)) static void init_fail(struct init_context *context, struct error *err)
+__attribute__((noreturn)) void init_fail(struct init_context *context, struct error *err)
 {
 	struct sync_message message = {
 		.step = SYNC_ERROR,
@@ -290,11 +290,10 @@ static int place_stdio(const int fds[3], struct error **err)
 	return 0;
 }
 
-static int prepare_descriptors(struct init_context *context, int slave, struct error **err)
+int init_prepare_descriptors(struct init_context *context, unsigned int preserve_fds,
+	const int stdio[3], struct error **err)
 {
-	const struct runtime_options *opts = context->opts;
-	int first = 3 + (int)opts->preserve_fds;
-	int fds[3] = {opts->stdin_fd, opts->stdout_fd, opts->stderr_fd};
+	int first = 3 + (int)preserve_fds;
 
 	/* Above what is passed on and above the standard streams. */
 	if (context->sync_fd < first) {
@@ -304,15 +303,25 @@ static int prepare_descriptors(struct init_context *context, int slave, struct e
 			return error_errno(err, errno, "move a descriptor");
 		context->sync_fd = moved;
 	}
-	if (slave >= 0)
-		fds[0] = fds[1] = fds[2] = slave;
-	if (place_stdio(fds, err) < 0)
+	if (place_stdio(stdio, err) < 0)
 		return -1;
 	for (int fd = 3; fd < first; fd++)
 		if (fcntl(fd, F_SETFD, 0) < 0)
 			return error_set(err, ERR_INVALID,
 				"descriptor %d is to be passed on and is not open", fd);
 	return 0;
+}
+
+static int prepare_descriptors(struct init_context *context, int slave, struct error **err)
+{
+	const struct runtime_options *opts = context->opts;
+	const int stdio[3] = {
+		slave >= 0 ? slave : opts->stdin_fd,
+		slave >= 0 ? slave : opts->stdout_fd,
+		slave >= 0 ? slave : opts->stderr_fd,
+	};
+
+	return init_prepare_descriptors(context, opts->preserve_fds, stdio, err);
 }
 
 static int send_ready(struct init_context *context, int master, struct error **err)

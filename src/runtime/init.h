@@ -31,6 +31,14 @@ struct init_context {
  */
 __attribute__((noreturn)) void init_main(struct init_context *context);
 
+/** init_fail() - SYNC_ERROR, and the end. */
+__attribute__((noreturn)) void init_fail(struct init_context *context, struct error *err);
+
+/** init_prepare_descriptors() - STDIO to 0, 1, 2; descriptors to pass on lose close-on-exec, and
+ * context->sync_fd moves above them. */
+int init_prepare_descriptors(struct init_context *context, unsigned int preserve_fds,
+	const int stdio[3], struct error **err);
+
 /** init_note() - tell the caller about a fall-back, one line "...; remedy". */
 void init_note(struct init_context *context, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -51,6 +59,9 @@ int init_write_sysctls(struct init_context *context, struct error **err);
 /* devices.c */
 int init_make_devices(struct init_context *context, struct error **err);
 
-/* terminal.c: a pseudo-terminal of the container's devpts, its slave bound to /dev/console */
+/* terminal.c */
+/** init_open_terminal() - a pseudo-terminal of the devpts on /dev/pts below ROOT_FD. */
+int init_open_terminal(int root_fd, int *ret_master, int *ret_slave, struct error **err);
+/* a pseudo-terminal of the container's devpts, its slave bound to /dev/console */
 int init_make_terminal(
 	struct init_context *context, int *ret_master, int *ret_slave, struct error **err);

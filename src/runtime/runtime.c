@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/helper.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/namespaces.h"
@@ -40,8 +41,7 @@
  * in the user namespace it cannot be reached by a container that shares the host's pid namespace.
  */
 
-#define PRESERVE_FDS_MAX  4096
-#define HELPER_STACK_SIZE (1u << 20) /* untouched pages cost nothing */
+#define PRESERVE_FDS_MAX 4096
 
 struct helper {
 	struct init_context *context;
@@ -157,33 +157,12 @@ static int helper_error(const struct helper *helper, struct error **err)
 /* Clone init by way of the helper; on return 0 INSTANCE has its pid and pidfd. */
 static int clone_init(struct helper *helper, struct runtime_instance *instance, struct error **err)
 {
-	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), why;
-	sigset_t all, old;
-	pid_t pid;
-	void *stack = mmap(NULL, HELPER_STACK_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-
-	if (stack == MAP_FAILED)
-		return error_errno(err, errno, "allocate a stack");
 	helper->what = "clone";
 	helper->init_pid = 0;
 	helper->init_pidfd = -1;
 	helper->errnum = 0;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = clone(helper_main, (char *)stack + HELPER_STACK_SIZE,
-		CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, helper);
-	why = errno;
-	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	/* The helper's changes of ids made the memory that it shared with us undumpable. */
-	if (dumpable == 1)
-		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	(void)munmap(stack, HELPER_STACK_SIZE);
-	if (pid < 0)
-		return error_errno(err, why, "start a helper process");
+	if (helper_run(helper_main, helper, err) < 0)
+		return -1;
 	if (helper->errnum || helper->init_pid <= 0)
 		return helper_error(helper, err);
 	instance->pid = helper->init_pid;

@@ -19,15 +19,11 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
-int init_make_terminal(
-	struct init_context *context, int *ret_master, int *ret_slave, struct error **err)
+static int open_terminal(
+	int pts_fd, int *ret_master, int *ret_slave, unsigned int *ret_number, struct error **err)
 {
-	cleanup_close int pts_fd = open_in_root(context->root_fd, "/dev/pts", O_PATH_DIR, 0);
-	cleanup_close int master = -1, slave = -1, console = -1, node = -1;
-	struct stat opened, named;
-	unsigned int number;
+	cleanup_close int master = -1, slave = -1;
 	struct statfs fs;
-	char name[16];
 	int unlock = 0;
 
 	/* Only a devpts hands out terminals; anything else there could be anybody's file. */
@@ -36,11 +32,35 @@ int init_make_terminal(
 			"a terminal needs a devpts file system on the container's '/dev/pts'");
 	master = openat(pts_fd, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0 ||
-		ioctl(master, TIOCGPTN, &number) < 0)
+		ioctl(master, TIOCGPTN, ret_number) < 0)
 		return error_errno(err, errno, "make a pseudo-terminal");
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return error_errno(err, errno, "open the pseudo-terminal");
+	*ret_master = steal_fd(&master);
+	*ret_slave = steal_fd(&slave);
+	return 0;
+}
+
+int init_open_terminal(int root_fd, int *ret_master, int *ret_slave, struct error **err)
+{
+	cleanup_close int pts_fd = open_in_root(root_fd, "/dev/pts", O_PATH_DIR, 0);
+	unsigned int number;
+
+	return open_terminal(pts_fd, ret_master, ret_slave, &number, err);
+}
+
+int init_make_terminal(
+	struct init_context *context, int *ret_master, int *ret_slave, struct error **err)
+{
+	cleanup_close int pts_fd = open_in_root(context->root_fd, "/dev/pts", O_PATH_DIR, 0);
+	cleanup_close int master = -1, slave = -1, console = -1, node = -1;
+	struct stat opened, named;
+	unsigned int number;
+	char name[16];
+
+	if (open_terminal(pts_fd, &master, &slave, &number, err) < 0)
+		return -1;
 	/* /dev/console is the same terminal (CVE-2025-52565: never by a path that may be swapped).
 	 */
 	snprintf(name, sizeof(name), "%u", number);
