@@ -153,21 +153,23 @@ int main(int argc, char **argv)
 {
 	cleanup_error struct error *error = NULL, *flush_error = NULL;
 	cleanup_strbuf struct strbuf path = STRBUF_INIT;
-	cleanup_free char **command_line = xcalloc((size_t)argc + 1, sizeof(*command_line));
+	/* Copies: before somebody who could read it joins us, the command line is overwritten; and
+	 * parsing changes the order of the words and takes some out. */
+	cleanup_strv char **command_line = strv_copy(argv);
+	cleanup_free char **words = xmemdup(argv, ((size_t)argc + 1) * sizeof(*words));
 	struct command_context ctx = {.program = "pod", .command_line = command_line};
 	const struct command *command = &command_root;
 	int status;
 
 	occupy_standard_descriptors();
-	/* Parsing changes the order of ARGV and takes words out of it. */
-	memcpy(command_line, argv, (size_t)argc * sizeof(*command_line));
+	memcpy(words, command_line, (size_t)argc * sizeof(*words));
 	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))
 		ctx.program = "docker";
 	if (argc > 0 && str_equal(path_basename(argv[0]), "pod-oci")) {
 		ctx.program = "pod-oci";
 		command = &command_oci;
 	}
-	status = dispatch(&ctx, argc, argv, &path, &command, &error);
+	status = dispatch(&ctx, argc, words, &path, &command, &error);
 	if (command_flush(&ctx, &flush_error) < 0 && status == 0) {
 		command_print_error(flush_error);
 		status = 125;
