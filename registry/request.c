@@ -10,6 +10,7 @@
 
 #include "registry/request.h"
 #include "util/base64.h"
+#include "util/fs.h"
 #include "util/json.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -231,22 +232,6 @@ static void on_headers(void *data, const struct http_response *response)
 	}
 }
 
-static int write_at(int fd, const char *data, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int on_body(void *data, const void *bytes, size_t len)
 {
 	struct request *request = data;
@@ -278,7 +263,7 @@ static int on_body(void *data, const void *bytes, size_t len)
 			(unsigned long long)request->size_bytes);
 	if (!len)
 		return 0;
-	if (write_at(request->fd, p, len, request->offset) < 0)
+	if (pwrite_all(request->fd, p, len, request->offset) < 0)
 		return error_errno(&request->sink_err, errno, "write a layer");
 	request->offset += len;
 	if (request->progress)

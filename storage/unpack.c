@@ -388,22 +388,6 @@ static int write_data(struct unpack *unpack, struct tar *tar, int fd, struct err
 	}
 }
 
-static int write_at(int fd, const unsigned char *data, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int write_sparse(struct unpack *unpack, struct tar *tar, const struct tar_entry *entry,
 	int fd, struct error **err)
 {
@@ -424,7 +408,7 @@ static int write_sparse(struct unpack *unpack, struct tar *tar, const struct tar
 				data = piece;
 			}
 			n = (size_t)MIN((uint64_t)len, extent.length);
-			if (write_at(fd, data, n, extent.offset) < 0)
+			if (pwrite_all(fd, data, n, extent.offset) < 0)
 				return fail_errno(unpack, "write", err);
 			data += n;
 			len -= n;

@@ -29,17 +29,7 @@ void volume_clear(struct volume *volume)
 
 int volume_name_check(const char *name, struct error **err)
 {
-	size_t len = strlen(name);
-	bool valid = len > 0 && len <= 255;
-
-	for (size_t i = 0; i < len && valid; i++) {
-		char c = name[i];
-		bool alnum =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		valid = alnum || (i > 0 && (c == '_' || c == '.' || c == '-'));
-	}
-	if (!valid)
+	if (!object_name_is_valid(name))
 		return error_set(err, ERR_INVALID,
 			"invalid volume name \"%s\": names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: "
 			"invalid argument",

@@ -40,6 +40,8 @@ int write_file_atomic(int dir_fd, const char *name, const void *data, size_t len
 
 /** write_all() - all of it, EINTR retried. Returns 0 or -1 with errno. */
 int write_all(int fd, const void *data, size_t len);
+/** pwrite_all() - the same, from OFFSET bytes on. */
+int pwrite_all(int fd, const void *data, size_t len, uint64_t offset);
 /** read_full() - up to LEN bytes until end of file, EINTR retried; bytes read or -1 with errno. */
 ssize_t read_full(int fd, void *buf, size_t len);
 

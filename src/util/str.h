@@ -34,6 +34,9 @@ char *str_to_lower(const char *s); /* ASCII; owned */
 
 /** hex_encode() - 2 * len lower-case digits and NUL into OUT. */
 void hex_encode(const void *data, size_t len, char *out);
+/** object_name_is_valid() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255 bytes: what docker lets
+ * containers and volumes be called. */
+bool object_name_is_valid(const char *name);
 /** hex_is_valid() - exactly LEN characters 0-9a-f, then NUL. */
 bool hex_is_valid(const char *s, size_t len);
 
