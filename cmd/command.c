@@ -13,7 +13,12 @@
 static const char *const log_levels[] = {
 	"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic", NULL};
 
+static const char *const cgroup_managers[] = {"cgroupfs", "systemd", NULL};
+
 const struct option_spec global_options[] = {
+	OPTION_STRING("cgroup-manager", 0, struct global_options, cgroup_manager, "string",
+		"who makes control groups (cgroupfs, systemd); systemd where it can be reached",
+		.words = cgroup_managers),
 	OPTION_STRING("log-level", 0, struct global_options, log_level, "string",
 		"log messages above specified level (trace, debug, info, warn, warning, error, "
 		"fatal, panic)",

@@ -8,7 +8,8 @@
 /* What every command gets: global options, the store opened on first use, buffered stdout. */
 struct command_context {
 	const char *program; /* "pod", or "docker", "pod-oci" when called so */
-	const char *root, *runroot, *storage_driver, *log_level; /* global options; NULL default */
+	const char *root, *runroot, *storage_driver, *log_level,
+		*cgroup_manager;        /* global options; NULL default */
 	char *const *command_line;      /* as it was given, global options included */
 	struct store *store;            /* NULL until command_store() */
 	struct strbuf out;              /* flushed by main; command_flush() earlier */
@@ -56,7 +57,7 @@ const struct command_entry *command_find(const struct command *group, const char
 
 /* Options that every command takes, before and after its name. */
 struct global_options {
-	const char *root, *runroot, *storage_driver, *log_level;
+	const char *root, *runroot, *storage_driver, *log_level, *cgroup_manager;
 	bool version;
 };
 extern const struct option_spec global_options[];

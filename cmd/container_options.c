@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cmd/container_options.h"
+#include "cmd/limit_rows.h"
 #include "cmd/progress.h"
 #include "container/build.h"
 #include "container/parse_env.h"
@@ -21,6 +23,8 @@
 #include "util/signals.h"
 #include "util/str.h"
 
+static const char *const cgroups_modes[] = {"disabled", "enabled", "no-conmon", "split", NULL};
+static const char *const cgroupns_modes[] = {"host", "private", NULL};
 static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL};
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
 static const char *const restart_policies[] = {
@@ -37,13 +41,25 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			"Pull the image for this architecture"),                                   \
 		OPTION_STRING("authfile", 0, T, pull_flags.authfile, "PATH",                       \
 			"Credentials for a pull", .complete = COMPLETE_FILE),                      \
+		LIMITS_BLKIO(T, limits),                                                           \
 		OPTION_LIST("cap-add", 0, T, cap_add, "CAPABILITY", "Add a capability"),           \
 		OPTION_LIST("cap-drop", 0, T, cap_drop, "CAPABILITY", "Drop a capability"),        \
+		OPTION_STRV("cgroup-conf", 0, T, limits.cgroup_conf, "FILE=VALUE",                 \
+			"Write VALUE to a file of the control group, as memory.high"),             \
+		OPTION_STRING("cgroup-parent", 0, T, cgroup_parent, "PATH",                        \
+			"Make the control group below this one, or in this slice"),                \
+		OPTION_STRING("cgroupns", 0, T, cgroupns, "MODE", "Cgroup namespace",              \
+			.default_text = "private", .words = cgroupns_modes),                       \
+		OPTION_STRING("cgroups", 0, T, cgroups, "MODE",                                    \
+			"Control group: enabled, disabled (none), split (below our own)",          \
+			.default_text = "enabled", .words = cgroups_modes),                        \
 		OPTION_STRING("cidfile", 0, T, cid_file, "FILE",                                   \
-			"Write the container's id to FILE", .complete = COMPLETE_FILE)
+			"Write the container's id to FILE", .complete = COMPLETE_FILE),            \
+		LIMITS_CPU(T, limits)
 #define SHARED_B                                                                                   \
 	OPTION_STRV("device", 0, T, devices, "HOST[:CONTAINER][:PERMISSIONS]",                     \
 		"Give the container a device of the host"),                                        \
+		LIMITS_DEVICE(T, limits),                                                          \
 		OPTION_STRV("dns", 0, T, dns_servers, "ADDRESS", "Use this name server"),          \
 		OPTION_STRV("dns-option", 0, T, dns_options, "OPTION", "Set a resolver option"),   \
 		OPTION_STRV("dns-search", 0, T, dns_searches, "DOMAIN", "Set a search domain"),    \
@@ -69,6 +85,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "k8s-file", .words = log_drivers),                         \
 		OPTION_STRV("log-opt", 0, T, log_options, "KEY=VALUE",                             \
 			"Option of the log driver: max-size, max-file"),                           \
+		LIMITS_MEMORY(T, limits),                                                          \
 		OPTION_STRV("mount", 0, T, mounts, "SPEC",                                         \
 			"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),   \
 		OPTION_STRING("name", 0, T, name, "NAME", "Name of the container"),                \
@@ -76,10 +93,15 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "slirp4netns"),                                            \
 		OPTION_STRING(                                                                     \
 			"net", 0, T, network, "MODE", "Network of the container", .hidden = true), \
+		OPTION_BOOL("oom-kill-disable", 0, T, limits.oom_kill_disable,                     \
+			"Not available: cgroup v2 has no such switch", .hidden = true),            \
+		OPTION_STRING("oom-score-adj", 0, T, oom_score_adj, "NUMBER",                      \
+			"How readily the kernel ends it when memory is out (-1000 to 1000)"),      \
 		OPTION_STRING(                                                                     \
 			"pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),      \
 		OPTION_STRING("pidfile", 0, T, pid_file, "FILE",                                   \
 			"Write the init process's id to FILE", .complete = COMPLETE_FILE),         \
+		LIMITS_PIDS(T, limits),                                                            \
 		OPTION_STRING("os", 0, T, pull_flags.os, "OS", "Pull the image for this OS"),      \
 		OPTION_STRING("platform", 0, T, pull_flags.platform, "OS/ARCH[/VARIANT]",          \
 			"Pull the image for this platform"),                                       \
@@ -143,6 +165,13 @@ const struct option_spec container_options_run[] = {SHARED_A,
 	SHARED_C};
 #undef T
 
+static bool strv_has(const char *const *words, const char *word)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words != NULL;
+}
+
 void container_options_clear(struct container_options *opts)
 {
 	char **const *const strvs[] = {&opts->env, &opts->env_files, &opts->volumes, &opts->mounts,
@@ -154,6 +183,50 @@ void container_options_clear(struct container_options *opts)
 	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
 		strv_free(*strvs[i]);
 	pull_flags_clear(&opts->pull_flags);
+	limit_options_clear(&opts->limits);
+}
+
+/* What of OPTS is about the container's control group. */
+static int fill_limits(const struct command_context *ctx, const struct container_options *opts,
+	struct container_config *config, struct error **err)
+{
+	cleanup_cgroup_resources struct cgroup_resources *limits = NULL;
+	enum cgroup_manager manager;
+	int64_t score;
+
+	if (ctx->cgroup_manager && cgroup_manager_parse(ctx->cgroup_manager, &manager, err) < 0)
+		return -1;
+	if (parse_limits(&opts->limits, &limits, err) < 0)
+		return -1;
+	if (opts->cgroups && !strv_has(cgroups_modes, opts->cgroups))
+		return error_set(err, ERR_USAGE,
+			"invalid argument \"%s\" for \"--cgroups\" flag: must be enabled, "
+			"disabled, no-conmon or split",
+			opts->cgroups);
+	if (opts->cgroupns && !strv_has(cgroupns_modes, opts->cgroupns))
+		return error_set(err, ERR_USAGE,
+			"invalid argument \"%s\" for \"--cgroupns\" flag: must be host or private",
+			opts->cgroupns);
+	if (opts->oom_score_adj && str_to_int64(opts->oom_score_adj, -1000, 1000, &score) < 0)
+		return error_set(err, ERR_USAGE,
+			"invalid argument \"%s\" for \"--oom-score-adj\" flag: must be between "
+			"-1000 and 1000",
+			opts->oom_score_adj);
+	if (str_equal(opts->cgroups, "disabled") && limits)
+		return error_set(err, ERR_USAGE,
+			"--cgroups=disabled leaves nothing to limit: leave out one or the other");
+	if (str_equal(opts->cgroups, "split") && opts->cgroup_parent)
+		return error_set(
+			err, ERR_USAGE, "--cgroups=split and --cgroup-parent exclude each other");
+	if (limits)
+		config->resources = cgroup_resources_text(limits);
+	config->cgroup_manager = xstrdup_null(ctx->cgroup_manager);
+	config->cgroup_parent = xstrdup_null(opts->cgroup_parent);
+	if (opts->cgroups && !str_equal(opts->cgroups, "enabled"))
+		config->cgroups_mode = xstrdup(opts->cgroups);
+	config->cgroupns_mode = str_equal(opts->cgroupns, "host") ? xstrdup(opts->cgroupns) : NULL;
+	config->oom_score_adj = xstrdup_null(opts->oom_score_adj);
+	return 0;
 }
 
 /* "host", "private", "" or "container:NAME" with the name looked up. */
@@ -367,7 +440,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 			"container id file exists. Ensure another container is "
 			"not using it or delete '%s'",
 			opts->cid_file);
-	if (fill_config(store, opts, config, err) < 0)
+	if (fill_config(store, opts, config, err) < 0 || fill_limits(ctx, opts, config, err) < 0)
 		return -1;
 	config->create_command = strv_copy(create_command);
 	if (opts->rootfs) {

@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "cmd/pull.h"
 #include "container/container.h"
+#include "container/parse_limits.h"
 #include "image/image.h"
 
 /* The options that run and create share, and what they make of them. */
@@ -15,6 +16,8 @@ struct container_options {
 	bool rootfs;
 	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
 		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
+	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj;
+	struct limit_options limits;
 	struct pull_flags pull_flags;
 	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,

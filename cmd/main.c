@@ -44,6 +44,7 @@ static void apply_globals(struct command_context *ctx, const struct global_optio
 	ctx->root = globals->root;
 	ctx->runroot = globals->runroot;
 	ctx->storage_driver = globals->storage_driver;
+	ctx->cgroup_manager = globals->cgroup_manager;
 	ctx->log_level = globals->log_level;
 	apply_log_level(globals->log_level);
 }

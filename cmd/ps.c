@@ -45,7 +45,7 @@ static const struct ps_view *view_of(const void *row)
 static bool is_running(const struct container_row *c)
 {
 	return c->state == CONTAINER_RUNNING || c->state == CONTAINER_UNSUPERVISED ||
-	       c->state == CONTAINER_RESTARTING;
+	       c->state == CONTAINER_RESTARTING || c->state == CONTAINER_PAUSED;
 }
 
 /* ---- fields ---- */
@@ -174,6 +174,8 @@ static void status_text(const void *row, struct strbuf *out)
 	if (c->state == CONTAINER_RESTARTING) {
 		strbuf_addf(out, "Restarting (%d) ", c->exit_code);
 		time_human_ago(c->finished_ns, now_ns, out);
+	} else if (c->state == CONTAINER_PAUSED) {
+		strbuf_addstr(out, "Paused");
 	} else if (is_running(c)) {
 		strbuf_addstr(out, "Up ");
 		duration_human(now_ns > c->started_ns ? now_ns - c->started_ns : 0, out);

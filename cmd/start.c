@@ -69,6 +69,10 @@ static int start_detached(struct store *store, struct container *container, stru
 			"with stop "
 			"or rm -f first",
 			container->config->name);
+	if (container->status.state == CONTAINER_PAUSED)
+		return error_set(err, ERR_CONFLICT,
+			"cannot start paused container '%s', try unpause instead",
+			container->config->name);
 	/* Starting what runs is no error, as with docker and podman. */
 	if (container->status.state == CONTAINER_RUNNING)
 		return 0;

@@ -13,7 +13,7 @@
 static bool is_running(const struct container_row *row)
 {
 	return row->state == CONTAINER_RUNNING || row->state == CONTAINER_UNSUPERVISED ||
-	       row->state == CONTAINER_RESTARTING;
+	       row->state == CONTAINER_RESTARTING || row->state == CONTAINER_PAUSED;
 }
 
 /* Layers of all images. */

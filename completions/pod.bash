@@ -2,8 +2,8 @@
 
 _pod_commands() {
 	case $1 in
-	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs oci port ps pull rename restart rm rmi run save start stop system tag top unshare untag version volume wait' ;;
-	'container') echo 'attach cp create exec exists inspect kill list logs ls port prune ps rename restart rm run start stop top wait' ;;
+	'') echo 'attach container cp create doctor exec help history image images import info inspect kill load login logout logs oci pause port ps pull rename restart rm rmi run save start stats stop system tag top unpause unshare untag update version volume wait' ;;
+	'container') echo 'attach cp create exec exists inspect kill list logs ls pause port prune ps rename restart rm run start stats stop top unpause update wait' ;;
 	'image') echo 'exists history import inspect list load ls prune pull rm save tag untag' ;;
 	'oci') echo 'create delete exec kill list run start state' ;;
 	'system') echo 'df doctor info prune reset' ;;
@@ -13,26 +13,30 @@ _pod_commands() {
 
 _pod_options() {
 	case $1 in
-	'') echo '--help --log-level --root --runroot --storage-driver --version -v' ;;
+	'') echo '--help --cgroup-manager --log-level --root --runroot --storage-driver --version -v' ;;
 	'attach'|'container attach') echo '--help --detach-keys --latest -l --no-stdin --sig-proxy' ;;
 	'container') echo '--help' ;;
 	'container cp'|'cp') echo '--help --archive -a --overwrite' ;;
-	'container create'|'create') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
+	'container create'|'create') echo '--help --add-host --annotation --arch --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-conf --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota --cpu-shares -c --cpus --cpuset-cpus --cpuset-mems --device --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --memory -m --memory-reservation --memory-swap --mount --name --network --oom-score-adj --os --pid --pidfile --pids-limit --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
 	'container exec'|'exec') echo '--help --detach -d --detach-keys --env -e --env-file --interactive -i --latest -l --privileged --tty -t --user -u --workdir -w' ;;
 	'container exists') echo '--help' ;;
 	'container inspect') echo '--help --format -f --latest -l' ;;
 	'container kill'|'kill') echo '--help --all -a --cidfile --latest -l --signal -s' ;;
 	'container list'|'container ls'|'container ps'|'ps') echo '--help --all -a --filter -f --format --last -n --latest -l --no-trunc --noheading --quiet -q --size -s --sort' ;;
 	'container logs'|'logs') echo '--help --follow -f --latest -l --names --since --tail -n --timestamps -t --until' ;;
+	'container pause'|'pause') echo '--help --all -a --cidfile --latest -l' ;;
 	'container port'|'port') echo '--help --all -a --latest -l' ;;
 	'container prune') echo '--help --filter --force -f' ;;
 	'container rename'|'rename') echo '--help' ;;
 	'container restart'|'restart') echo '--help --all -a --latest -l --running --time -t' ;;
 	'container rm'|'rm') echo '--help --all -a --cidfile --force -f --ignore -i --latest -l --time -t --volumes -v' ;;
-	'container run'|'run') echo '--help --add-host --annotation --arch --authfile --cap-add --cap-drop --cidfile --detach -d --detach-keys --device --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --mount --name --network --os --pid --pidfile --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
+	'container run'|'run') echo '--help --add-host --annotation --arch --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop --cgroup-conf --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota --cpu-shares -c --cpus --cpuset-cpus --cpuset-mems --detach -d --detach-keys --device --device-read-bps --device-read-iops --device-write-bps --device-write-iops --dns --dns-option --dns-search --entrypoint --env -e --env-file --group-add --hostname -h --init --interactive -i --ipc --label -l --label-file --log-driver --log-opt --memory -m --memory-reservation --memory-swap --mount --name --network --oom-score-adj --os --pid --pidfile --pids-limit --platform --privileged --publish -p --publish-all -P --pull --quiet -q --read-only --replace --restart --rm --rootfs --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --timeout --tls-verify --tmpfs --tty -t --ulimit --user -u --userns --uts --variant --volume -v --workdir -w' ;;
 	'container start'|'start') echo '--help --all --attach -a --detach-keys --interactive -i --latest -l --sig-proxy' ;;
+	'container stats'|'stats') echo '--help --all -a --format --interval -i --latest -l --no-reset --no-stream --no-trunc' ;;
 	'container stop'|'stop') echo '--help --all -a --cidfile --ignore -i --latest -l --time -t' ;;
 	'container top'|'top') echo '--help --latest -l' ;;
+	'container unpause'|'unpause') echo '--help --all -a --cidfile --latest -l' ;;
+	'container update'|'update') echo '--help --blkio-weight --blkio-weight-device --cpu-period --cpu-quota --cpu-shares -c --cpus --cpuset-cpus --cpuset-mems --device-read-bps --device-read-iops --device-write-bps --device-write-iops --latest -l --memory -m --memory-reservation --memory-swap --pids-limit' ;;
 	'container wait'|'wait') echo '--help --ignore --latest -l' ;;
 	'doctor'|'system doctor') echo '--help --format --quiet -q' ;;
 	'help') echo '--help' ;;
@@ -88,10 +92,26 @@ _pod_value() {
 		--annotation) echo 'none' ;;
 		--arch) echo 'none' ;;
 		--authfile) echo 'files' ;;
+		--blkio-weight) echo 'none' ;;
+		--blkio-weight-device) echo 'none' ;;
 		--cap-add) echo 'none' ;;
 		--cap-drop) echo 'none' ;;
+		--cgroup-conf) echo 'none' ;;
+		--cgroup-parent) echo 'none' ;;
+		--cgroupns) echo 'words host private' ;;
+		--cgroups) echo 'words disabled enabled no-conmon split' ;;
 		--cidfile) echo 'files' ;;
+		--cpu-period) echo 'none' ;;
+		--cpu-quota) echo 'none' ;;
+		--cpu-shares|-c) echo 'none' ;;
+		--cpus) echo 'none' ;;
+		--cpuset-cpus) echo 'none' ;;
+		--cpuset-mems) echo 'none' ;;
 		--device) echo 'none' ;;
+		--device-read-bps) echo 'none' ;;
+		--device-read-iops) echo 'none' ;;
+		--device-write-bps) echo 'none' ;;
+		--device-write-iops) echo 'none' ;;
 		--dns) echo 'none' ;;
 		--dns-option) echo 'none' ;;
 		--dns-search) echo 'none' ;;
@@ -105,12 +125,17 @@ _pod_value() {
 		--label-file) echo 'files' ;;
 		--log-driver) echo 'words k8s-file json-file none' ;;
 		--log-opt) echo 'none' ;;
+		--memory|-m) echo 'none' ;;
+		--memory-reservation) echo 'none' ;;
+		--memory-swap) echo 'none' ;;
 		--mount) echo 'none' ;;
 		--name) echo 'none' ;;
 		--network) echo 'none' ;;
+		--oom-score-adj) echo 'none' ;;
 		--os) echo 'none' ;;
 		--pid) echo 'words host private container:' ;;
 		--pidfile) echo 'files' ;;
+		--pids-limit) echo 'none' ;;
 		--platform) echo 'none' ;;
 		--publish|-p) echo 'none' ;;
 		--pull) echo 'words always missing never newer' ;;
@@ -154,6 +179,9 @@ _pod_value() {
 		--tail|-n) echo 'none' ;;
 		--until) echo 'none' ;;
 		esac ;;
+	'container pause'|'pause') case $2 in
+		--cidfile) echo 'files' ;;
+		esac ;;
 	'container prune') case $2 in
 		--filter) echo 'none' ;;
 		esac ;;
@@ -169,11 +197,27 @@ _pod_value() {
 		--annotation) echo 'none' ;;
 		--arch) echo 'none' ;;
 		--authfile) echo 'files' ;;
+		--blkio-weight) echo 'none' ;;
+		--blkio-weight-device) echo 'none' ;;
 		--cap-add) echo 'none' ;;
 		--cap-drop) echo 'none' ;;
+		--cgroup-conf) echo 'none' ;;
+		--cgroup-parent) echo 'none' ;;
+		--cgroupns) echo 'words host private' ;;
+		--cgroups) echo 'words disabled enabled no-conmon split' ;;
 		--cidfile) echo 'files' ;;
+		--cpu-period) echo 'none' ;;
+		--cpu-quota) echo 'none' ;;
+		--cpu-shares|-c) echo 'none' ;;
+		--cpus) echo 'none' ;;
+		--cpuset-cpus) echo 'none' ;;
+		--cpuset-mems) echo 'none' ;;
 		--detach-keys) echo 'none' ;;
 		--device) echo 'none' ;;
+		--device-read-bps) echo 'none' ;;
+		--device-read-iops) echo 'none' ;;
+		--device-write-bps) echo 'none' ;;
+		--device-write-iops) echo 'none' ;;
 		--dns) echo 'none' ;;
 		--dns-option) echo 'none' ;;
 		--dns-search) echo 'none' ;;
@@ -187,12 +231,17 @@ _pod_value() {
 		--label-file) echo 'files' ;;
 		--log-driver) echo 'words k8s-file json-file none' ;;
 		--log-opt) echo 'none' ;;
+		--memory|-m) echo 'none' ;;
+		--memory-reservation) echo 'none' ;;
+		--memory-swap) echo 'none' ;;
 		--mount) echo 'none' ;;
 		--name) echo 'none' ;;
 		--network) echo 'none' ;;
+		--oom-score-adj) echo 'none' ;;
 		--os) echo 'none' ;;
 		--pid) echo 'words host private container:' ;;
 		--pidfile) echo 'files' ;;
+		--pids-limit) echo 'none' ;;
 		--platform) echo 'none' ;;
 		--publish|-p) echo 'none' ;;
 		--pull) echo 'words always missing never newer' ;;
@@ -214,9 +263,34 @@ _pod_value() {
 	'container start'|'start') case $2 in
 		--detach-keys) echo 'none' ;;
 		esac ;;
+	'container stats'|'stats') case $2 in
+		--format) echo 'none' ;;
+		--interval|-i) echo 'none' ;;
+		esac ;;
 	'container stop'|'stop') case $2 in
 		--cidfile) echo 'files' ;;
 		--time|-t) echo 'none' ;;
+		esac ;;
+	'container unpause'|'unpause') case $2 in
+		--cidfile) echo 'files' ;;
+		esac ;;
+	'container update'|'update') case $2 in
+		--blkio-weight) echo 'none' ;;
+		--blkio-weight-device) echo 'none' ;;
+		--cpu-period) echo 'none' ;;
+		--cpu-quota) echo 'none' ;;
+		--cpu-shares|-c) echo 'none' ;;
+		--cpus) echo 'none' ;;
+		--cpuset-cpus) echo 'none' ;;
+		--cpuset-mems) echo 'none' ;;
+		--device-read-bps) echo 'none' ;;
+		--device-read-iops) echo 'none' ;;
+		--device-write-bps) echo 'none' ;;
+		--device-write-iops) echo 'none' ;;
+		--memory|-m) echo 'none' ;;
+		--memory-reservation) echo 'none' ;;
+		--memory-swap) echo 'none' ;;
+		--pids-limit) echo 'none' ;;
 		esac ;;
 	'doctor'|'system doctor') case $2 in
 		--format) echo 'none' ;;
@@ -341,6 +415,7 @@ _pod_value() {
 		esac ;;
 	esac
 	case $2 in
+		--cgroup-manager) echo 'words cgroupfs systemd' ;;
 		--log-level) echo 'words trace debug info warn warning error fatal panic' ;;
 		--root) echo 'directories' ;;
 		--runroot) echo 'directories' ;;
@@ -358,14 +433,18 @@ _pod_operand() {
 	'container inspect') echo 'containers' ;;
 	'container kill'|'kill') echo 'running' ;;
 	'container logs'|'logs') echo 'containers' ;;
+	'container pause'|'pause') echo 'running' ;;
 	'container port'|'port') echo 'containers' ;;
 	'container rename'|'rename') echo 'containers' ;;
 	'container restart'|'restart') echo 'containers' ;;
 	'container rm'|'rm') echo 'containers' ;;
 	'container run'|'run') echo 'images once' ;;
 	'container start'|'start') echo 'containers' ;;
+	'container stats'|'stats') echo 'running' ;;
 	'container stop'|'stop') echo 'running' ;;
 	'container top'|'top') echo 'running once' ;;
+	'container unpause'|'unpause') echo 'running' ;;
+	'container update'|'update') echo 'containers' ;;
 	'container wait'|'wait') echo 'containers' ;;
 	'history'|'image history') echo 'images' ;;
 	'image exists') echo 'images' ;;

@@ -36,6 +36,7 @@ const char *container_state_name(enum container_state state)
 		[CONTAINER_UNSUPERVISED] = "running",
 		[CONTAINER_EXITED] = "exited",
 		[CONTAINER_RESTARTING] = "restarting",
+		[CONTAINER_PAUSED] = "paused",
 	};
 
 	return names[state];
@@ -65,7 +66,8 @@ static int apply_settings(struct container *container, struct error **err)
 		return error_move(err, &one);
 	}
 	if (json_parse(text, len, "settings.json", &doc, &root, err) < 0 ||
-		json_opt_dup(&root, "name", &container->config->name, err) < 0)
+		json_opt_dup(&root, "name", &container->config->name, err) < 0 ||
+		json_opt_dup(&root, "resources", &container->config->resources, err) < 0)
 		return -1;
 	return 0;
 }

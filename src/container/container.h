@@ -30,6 +30,7 @@ enum container_state {
 	CONTAINER_UNSUPERVISED, /* init runs, its monitor does not */
 	CONTAINER_EXITED,
 	CONTAINER_RESTARTING, /* ended; its monitor will start it again */
+	CONTAINER_PAUSED,     /* running, and frozen */
 };
 
 /* settings.json, run.json and exit, as far as they exist. */
@@ -44,7 +45,6 @@ struct container_status {
 	uint32_t restart_count; /* by the restart policy, since a command started it */
 	char *error;            /* why the last restart failed; NULL */
 	bool ending;            /* exit is recorded, but the lock is still held: late unmounting */
-	bool paused;            /* running, and frozen */
 	char *cgroup;           /* of this start (cgroup/cgroup.h); NULL none of its own */
 	char **ports;           /* as published by this start, docker's -p syntax; NULL none */
 };
@@ -67,7 +67,8 @@ static inline bool container_is_running(const struct container *container)
 {
 	return container->status.state == CONTAINER_RUNNING ||
 	       container->status.state == CONTAINER_UNSUPERVISED ||
-	       container->status.state == CONTAINER_RESTARTING;
+	       container->status.state == CONTAINER_RESTARTING ||
+	       container->status.state == CONTAINER_PAUSED;
 }
 
 /** container_name_check() - [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. @err: ERR_INVALID in podman's
@@ -171,6 +172,30 @@ int container_wait(struct store *store, struct container *container, bool releas
 /** container_stop() - its stop signal, SIGKILL after TIMEOUT_S seconds; fine when not running. */
 int container_stop(
 	struct store *store, struct container *container, uint32_t timeout_s, struct error **err);
+
+/**
+ * container_pause() - freeze all of the container's processes, or (PAUSE false) let them go on
+ * @err: ERR_CONFLICT in podman's words: not running, paused already, not paused;
+ *       ERR_UNSUPPORTED: it has no control group of its own
+ */
+int container_pause(
+	struct store *store, struct container *container, bool pause, struct error **err);
+
+/**
+ * container_update() - change limits of the container, running or not; they last over starts
+ * @change: what is to change
+ * @err: ERR_UNSUPPORTED: it runs without the control group or the controller; ERR_INVALID: the
+ * kernel refuses a value. Then nothing is recorded.
+ */
+struct cgroup_resources;
+int container_update(
+	struct container *container, const struct cgroup_resources *change, struct error **err);
+
+/** container_cgroup_open() - the group that the container runs in. @err: ERR_CONFLICT not running,
+ * ERR_UNSUPPORTED none of its own, with the remedy */
+struct cgroup;
+int container_cgroup_open(
+	const struct container *container, struct cgroup *ret, struct error **err);
 
 struct container_remove_options {
 	bool force;   /* stop it first */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup/cgroup.h"
 #include "container/inspect.h"
 #include "container/parse_mount.h"
 #include "container/parse_security.h"
@@ -73,19 +74,18 @@ static void put_state(struct json_writer *w, const struct container *container)
 	json_put_string(w, "OciVersion", "1.0.2");
 	json_put_string(w, "Status", container_state_name(status->state));
 	json_put_bool(w, "Running", running);
-	json_put_bool(w, "Paused", false);
+	json_put_bool(w, "Paused", status->state == CONTAINER_PAUSED);
 	json_put_bool(w, "Restarting", status->state == CONTAINER_RESTARTING);
 	json_put_bool(w, "OOMKilled", status->oom_killed);
 	json_put_bool(w, "Dead", false);
 	json_put_int(w, "Pid", running ? status->init_pid : 0);
 	json_put_int(w, "ConmonPid",
-		status->state == CONTAINER_RUNNING || status->state == CONTAINER_RESTARTING
-			? status->monitor_pid
-			: 0);
+		running && status->state != CONTAINER_UNSUPERVISED ? status->monitor_pid : 0);
 	json_put_int(w, "ExitCode", status->exit_code);
 	json_put_string(w, "Error", or_empty(status->error));
 	put_time(w, "StartedAt", status->started_ns);
 	put_time(w, "FinishedAt", status->finished_ns);
+	json_put_string(w, "CgroupPath", or_empty(running ? status->cgroup : NULL));
 	json_write_key(w, "Health");
 	json_write_object_begin(w);
 	json_put_string(w, "Status", "");
@@ -374,15 +374,46 @@ static void put_mode(struct json_writer *w, const char *key, const char *mode)
 	json_put_string(w, key, mode && *mode ? mode : "private");
 }
 
+/* docker's names for what linux.resources has. */
+static int put_limits(
+	struct json_writer *w, const struct container_config *config, struct error **err)
+{
+	static const char *const zeroes[] = {"CpuRealtimePeriod", "CpuRealtimeRuntime", "DiskQuota",
+		"KernelMemory", "MemorySwappiness", "CpuCount", "CpuPercent", "IOMaximumIOps",
+		"IOMaximumBandwidth"};
+	cleanup_cgroup_resources struct cgroup_resources *r = NULL;
+	int64_t score = 0;
+
+	if (config->resources && cgroup_resources_parse_text(config->resources,
+					 strlen(config->resources), "resources", &r, err) < 0)
+		return -1;
+	if (!r)
+		r = xcalloc(1, sizeof(*r));
+	if (config->oom_score_adj)
+		(void)str_to_int64(config->oom_score_adj, -1000, 1000, &score); /* was checked */
+	json_put_uint(w, "CpuShares", r->cpu_shares);
+	json_put_uint(w, "CpuPeriod", r->cpu_period);
+	json_put_int(w, "CpuQuota", r->cpu_quota);
+	json_put_int(w, "NanoCpus",
+		r->cpu_period && r->cpu_quota > 0
+			? r->cpu_quota * (1000000000 / (int64_t)r->cpu_period)
+			: 0);
+	json_put_string(w, "CpusetCpus", or_empty(r->cpuset_cpus));
+	json_put_string(w, "CpusetMems", or_empty(r->cpuset_mems));
+	json_put_int(w, "Memory", r->memory_limit);
+	json_put_int(w, "MemoryReservation", r->memory_reservation);
+	json_put_int(w, "MemorySwap", r->memory_swap);
+	json_put_int(w, "PidsLimit", r->given & CGROUP_PIDS_LIMIT ? r->pids_limit : 2048);
+	json_put_uint(w, "BlkioWeight", r->io_weight);
+	json_put_int(w, "OomScoreAdj", score);
+	for (size_t i = 0; i < ARRAY_SIZE(zeroes); i++)
+		json_put_int(w, zeroes[i], 0);
+	return 0;
+}
+
 static int put_host_config(struct json_writer *w, const struct container_config *config,
 	const char *dir, char *const *binds, char *const *tmpfs, struct error **err)
 {
-	/* resource limits, which this version does not set */
-	static const char *const zeroes[] = {"CpuShares", "Memory", "NanoCpus", "BlkioWeight",
-		"CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime", "DiskQuota",
-		"KernelMemory", "MemoryReservation", "MemorySwap", "MemorySwappiness", "PidsLimit",
-		"OomScoreAdj", "CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"};
-
 	struct restart_policy restart;
 
 	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
@@ -390,8 +421,11 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	json_write_key(w, "HostConfig");
 	json_write_object_begin(w);
 	json_put_strv(w, "Binds", binds);
-	json_put_string(w, "CgroupManager", "cgroupfs");
-	json_put_string(w, "CgroupMode", "private");
+	json_put_string(w, "CgroupManager",
+		config->cgroup_manager
+			? config->cgroup_manager
+			: cgroup_manager_name(cgroup_manager_choose(CGROUP_MANAGER_AUTO)));
+	put_mode(w, "CgroupMode", config->cgroupns_mode);
 	json_put_string(w, "ContainerIDFile", or_empty(config->cid_file));
 	json_write_key(w, "LogConfig");
 	json_write_object_begin(w);
@@ -421,7 +455,7 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	json_put_strv(w, "GroupAdd", config->groups);
 	put_mode(w, "IpcMode", config->ipc_mode);
 	json_put_string(w, "Cgroup", "");
-	json_put_string(w, "Cgroups", "default");
+	json_put_string(w, "Cgroups", config->cgroups_mode ? config->cgroups_mode : "default");
 	put_null(w, "Links");
 	put_mode(w, "PidMode", config->pid_mode);
 	json_put_bool(w, "Privileged", config->privileged);
@@ -440,14 +474,12 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	json_write_int(w, 0);
 	json_write_array_end(w);
 	json_put_string(w, "Isolation", "");
-	json_put_string(w, "CgroupParent", "");
-	json_put_string(w, "CpusetCpus", "");
-	json_put_string(w, "CpusetMems", "");
+	json_put_string(w, "CgroupParent", or_empty(config->cgroup_parent));
 	json_put_bool(w, "OomKillDisable", false);
 	if (put_devices(w, config->devices, err) < 0 || put_ulimits(w, config->ulimits, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(zeroes); i++)
-		json_put_int(w, zeroes[i], 0);
+	if (put_limits(w, config, err) < 0)
+		return -1;
 	json_write_object_end(w);
 	return 0;
 }

@@ -177,7 +177,8 @@ int container_wait(struct store *store, struct container *container, bool releas
 		if (container_refresh(container, err) < 0)
 			return -1;
 	while (container->status.state == CONTAINER_RESTARTING && pause_ms(10));
-	if (container->status.state == CONTAINER_RUNNING) {
+	if (container->status.state == CONTAINER_RUNNING ||
+		container->status.state == CONTAINER_PAUSED) {
 		monitor_fd = container_connect(store, container, &one);
 		if (monitor_fd >= 0 && monitor_wait(monitor_fd, &code, &one) == 0)
 			have_exit = true;
@@ -284,6 +285,7 @@ int container_stop(
 	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
 {
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
+	cleanup_error struct error *thawed = NULL;
 	int result;
 
 	if (container_is_running(container) && container_stop_request(container, err) < 0)
@@ -295,6 +297,10 @@ int container_stop(
 			return error_wrap(err, "stop container '%s'", container->config->name);
 		if (result > 0)
 			return 0;
+		/* It can do what the signal asks for only when it goes on. */
+		if (container->status.state == CONTAINER_PAUSED &&
+			container_pause(store, container, false, &thawed) < 0)
+			log_warning("%s", thawed->message);
 		if (wait_init(container, pidfd, (uint64_t)timeout_s * 1000))
 			return container_wait(store, container, false, NULL, err);
 		log_warning("StopSignal %u failed to stop container %s in %u seconds, resorting to "
@@ -324,7 +330,8 @@ int container_lock(struct container *container, bool wait, struct error **err)
 		if (container_refresh(container, err) < 0)
 			return -1;
 		if (container->status.state == CONTAINER_RUNNING ||
-			container->status.state == CONTAINER_RESTARTING)
+			container->status.state == CONTAINER_RESTARTING ||
+			container->status.state == CONTAINER_PAUSED)
 			return error_set(err, ERR_CONFLICT, "container '%s' is %s",
 				container->config->name,
 				container_state_name(container->status.state));
@@ -409,8 +416,7 @@ int container_remove(struct store *store, struct container *container,
 int container_rename(
 	struct store *store, struct container *container, const char *name, struct error **err)
 {
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct json_writer w = json_writer_init(&out, 0);
+	cleanup_free char *old = NULL;
 	cleanup_close int lock_fd = -1;
 
 	if (container_name_check(name, err) < 0)
@@ -418,17 +424,12 @@ int container_rename(
 	lock_fd = names_lock(store, err);
 	if (lock_fd < 0 || names_claim_locked(store, name, container->config->id, err) < 0)
 		return -1;
-	json_write_object_begin(&w);
-	json_put_int(&w, "version", 1);
-	json_put_string(&w, "name", name);
-	json_write_object_end(&w);
-	if (write_file_atomic(container->dir_fd, "settings.json", out.data, out.len, 0600,
-		    WRITE_SYNC, err) < 0) {
-		names_release_locked(store, name, container->config->id);
-		return error_wrap(err, "rename container '%s'", container->config->name);
-	}
-	names_release_locked(store, container->config->name, container->config->id);
-	free(container->config->name);
+	old = container->config->name;
 	container->config->name = xstrdup(name);
+	if (container_settings_write(container, err) < 0) {
+		names_release_locked(store, name, container->config->id);
+		return error_wrap(err, "rename container '%s'", old);
+	}
+	names_release_locked(store, old, container->config->id);
 	return 0;
 }

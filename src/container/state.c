@@ -162,8 +162,9 @@ int container_status_read(int dir_fd, struct container_status *ret, struct error
 			if (status.state == CONTAINER_RESTARTING)
 				status.init_pid = 0;
 		} else if (held) {
-			status.state = CONTAINER_RUNNING;
-			status.paused = faccessat(dir_fd, CONTAINER_PAUSED_FILE, F_OK, 0) == 0;
+			status.state = faccessat(dir_fd, CONTAINER_PAUSED_FILE, F_OK, 0) == 0
+					       ? CONTAINER_PAUSED
+					       : CONTAINER_RUNNING;
 			status.exit_code = 0;
 			status.finished_ns = 0;
 		} else if (init_is_alive(&status)) {
@@ -238,6 +239,21 @@ int container_exit_write(
 		json_put_string(&w, "error", error);
 	json_write_object_end(&w);
 	return write_file_atomic(dir_fd, "exit", out.data, out.len, 0600, WRITE_SYNC, err);
+}
+
+int container_settings_write(const struct container *container, struct error **err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&out, 0);
+
+	json_write_object_begin(&w);
+	json_put_int(&w, "version", 1);
+	json_put_string(&w, "name", container->config->name);
+	if (container->config->resources)
+		json_put_string(&w, "resources", container->config->resources);
+	json_write_object_end(&w);
+	return write_file_atomic(
+		container->dir_fd, "settings.json", out.data, out.len, 0600, WRITE_SYNC, err);
 }
 
 char *container_runtime_path(int dir_fd)

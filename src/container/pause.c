@@ -1,0 +1,116 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup/cgroup.h"
+#include "container/container.h"
+#include "container/limits.h"
+#include "container/state.h"
+#include "monitor/client.h"
+#include "util/mem.h"
+
+/* What is done to a running container through its control group. */
+
+int container_cgroup_open(const struct container *container, struct cgroup *ret, struct error **err)
+{
+	if (!container_is_running(container))
+		return error_set(err, ERR_CONFLICT,
+			"container '%s' is not running: container state improper",
+			container->config->name);
+	if (!container->status.cgroup)
+		return error_set(err, ERR_UNSUPPORTED,
+			"container '%s' has no control group of its own, as none was delegated "
+			"where "
+			"it was started; start it from a session with a systemd user manager (sudo "
+			"loginctl enable-linger %u), or in a unit with Delegate=yes",
+			container->config->name, geteuid());
+	return cgroup_open(container->status.cgroup, ret, err);
+}
+
+/* Its monitor, so that it knows; itself, where that cannot be reached. */
+static int freeze(struct store *store, struct container *container, const struct cgroup *cgroup,
+	bool pause, struct error **err)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_close int monitor_fd = container_connect(store, container, &ignored);
+
+	if (monitor_fd >= 0)
+		(void)monitor_pause(monitor_fd, pause, &ignored); /* the group itself tells */
+	return cgroup_freeze(cgroup, pause, err);
+}
+
+int container_pause(
+	struct store *store, struct container *container, bool pause, struct error **err)
+{
+	cleanup_cgroup struct cgroup cgroup = CGROUP_INIT;
+	cleanup_error struct error *ignored = NULL;
+	const char *id = container->config->id;
+	cleanup_close int marker_fd = -1;
+
+	if (pause && container->status.state == CONTAINER_PAUSED)
+		return error_set(err, ERR_CONFLICT,
+			"\"%s\" is already paused: container state improper", id);
+	if (pause && container->status.state != CONTAINER_RUNNING)
+		return error_set(err, ERR_CONFLICT,
+			"\"%s\" is not running, can't pause: container state improper", id);
+	if (!pause && container->status.state != CONTAINER_PAUSED)
+		return error_set(err, ERR_CONFLICT,
+			"\"%s\" is not paused, can't unpause: container state improper", id);
+	if (container_cgroup_open(container, &cgroup, err) < 0)
+		return -1;
+	/* The mark is there from before to after: whoever is killed in between can be helped by
+	 * unpause. */
+	if (pause) {
+		marker_fd = openat(container->dir_fd, CONTAINER_PAUSED_FILE,
+			O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (marker_fd < 0)
+			return error_errno(err, errno, "note that container '%s' is paused",
+				container->config->name);
+	}
+	if (freeze(store, container, &cgroup, pause, err) < 0) {
+		if (pause) {
+			(void)freeze(store, container, &cgroup, false, &ignored);
+			(void)unlinkat(container->dir_fd, CONTAINER_PAUSED_FILE, 0);
+		}
+		return error_wrap(err, "%s container '%s'", pause ? "pause" : "unpause",
+			container->config->name);
+	}
+	if (!pause)
+		(void)unlinkat(container->dir_fd, CONTAINER_PAUSED_FILE, 0);
+	container->status.state = pause ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+	return 0;
+}
+
+/* What a running container cannot be given is an error here: nothing was started that would fail.
+ */
+static int update_running(
+	struct container *container, const struct cgroup_resources *change, struct error **err)
+{
+	cleanup_cgroup struct cgroup cgroup = CGROUP_INIT;
+
+	if (container_cgroup_open(container, &cgroup, err) < 0)
+		return -1;
+	return cgroup_apply(&cgroup, change, err);
+}
+
+int container_update(
+	struct container *container, const struct cgroup_resources *change, struct error **err)
+{
+	cleanup_cgroup_resources struct cgroup_resources *all = NULL;
+	struct container_config *config = container->config;
+
+	if (config->resources && cgroup_resources_parse_text(config->resources,
+					 strlen(config->resources), "resources", &all, err) < 0)
+		return -1;
+	if (!all)
+		all = xcalloc(1, sizeof(*all));
+	cgroup_resources_merge(all, change);
+	if (container_is_running(container) && update_running(container, change, err) < 0)
+		return error_wrap(err, "update container '%s'", config->name);
+	free(config->resources);
+	config->resources = cgroup_resources_text(all);
+	return container_settings_write(container, err);
+}
