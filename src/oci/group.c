@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "cgroup/devices.h"
 #include "oci/group.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -67,9 +68,39 @@ static bool needs_group(const struct cgroup_resources *resources)
 	return resources && (cgroup_controllers_needed(resources) || resources->unified_count);
 }
 
-static int apply(struct cgroup *group, const struct cgroup_resources *resources, struct error **err)
+/* What engines write although nobody asked for it, and what holds without a controller: the
+ * default share of processor time, and no limit. */
+static void drop_defaults(struct cgroup_resources *resources)
 {
-	if (resources && cgroup_apply(group, resources, err) < 0)
+	if (resources->given & CGROUP_CPU_SHARES && resources->cpu_shares == 1024)
+		resources->given &= ~(unsigned int)CGROUP_CPU_SHARES;
+	if (resources->given & CGROUP_CPU_QUOTA && resources->cpu_quota <= 0)
+		resources->given &= ~(unsigned int)CGROUP_CPU_QUOTA;
+	if (!(resources->given & CGROUP_CPU_QUOTA))
+		resources->given &= ~(unsigned int)CGROUP_CPU_PERIOD;
+	if (resources->given & CGROUP_PIDS_LIMIT && resources->pids_limit <= 0)
+		resources->given &= ~(unsigned int)CGROUP_PIDS_LIMIT;
+	if (resources->given & CGROUP_MEMORY_LIMIT && resources->memory_limit <= 0)
+		resources->given &= ~(unsigned int)CGROUP_MEMORY_LIMIT;
+	if (resources->given & CGROUP_MEMORY_SWAP && resources->memory_swap <= 0)
+		resources->given &= ~(unsigned int)CGROUP_MEMORY_SWAP;
+}
+
+/* Device rules are enforced by a program that only real root may load; elsewhere no device node can
+ * be made anyway. */
+static int apply_devices(
+	const struct cgroup *group, struct cgroup_resources *resources, struct error **err)
+{
+	if (!resources->device_count || !oci_is_real_root())
+		return 0;
+	cgroup_devices_add_default(resources);
+	return cgroup_devices_apply(group, resources, err);
+}
+
+static int apply(struct cgroup *group, struct cgroup_resources *resources, struct error **err)
+{
+	if (resources && (cgroup_apply(group, resources, err) < 0 ||
+				 apply_devices(group, resources, err) < 0))
 		return error_wrap(err, "config.json: linux.resources");
 	return 0;
 }
@@ -90,6 +121,8 @@ int oci_group_make(const struct runtime_spec *spec, const struct oci_create_opti
 	if (spec->resources && cgroup_resources_parse_text(spec->resources, strlen(spec->resources),
 				       "config.json: linux.resources", &resources, err) < 0)
 		return -1;
+	if (resources)
+		drop_defaults(resources);
 	if (opts->cgroup_manager == OCI_CGROUP_DISABLED) {
 		if (needs_group(resources))
 			return error_set(err, ERR_USAGE,
