@@ -9,6 +9,7 @@
 #include "rootless/idmap.h"
 #include "runtime/capability.h"
 #include "runtime/process_plan.h"
+#include "runtime/seccomp.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -60,6 +61,10 @@ int container_exec_plan(struct container *container, const struct container_exec
 		process->capabilities[CAPABILITY_EFFECTIVE] = all;
 		process->capabilities[CAPABILITY_PERMITTED] = all;
 	}
+	if (spec->seccomp && spec->seccomp->notifies)
+		return error_set(err, ERR_UNSUPPORTED,
+			"exec: the container's seccomp profile asks an agent (SCMP_ACT_NOTIFY), "
+			"which is done for its first process only");
 	/* Without a pid namespace of its own, too, nothing outlives the monitor. */
 	return process_plan_build(process, spec->seccomp, flags, ret, &len, err);
 }

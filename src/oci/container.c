@@ -69,9 +69,32 @@ static int run_poststart(const struct oci_container *container, struct error **e
 	return hooks_run(&spec->hooks[HOOK_POSTSTART], HOOK_POSTSTART, text, err);
 }
 
+/* Few have one: their configuration is read then only. */
+struct start {
+	const struct oci_container *container;
+	struct runtime_spec *spec;
+};
+
+static void start_clear(struct start *start)
+{
+	runtime_spec_free(start->spec);
+}
+
+static int find_seccomp(struct runtime_instance *instance, void *data, struct error **err)
+{
+	struct start *start = data;
+
+	start->spec = oci_config_read(start->container->dir_fd, "config.json", NULL, NULL, err);
+	if (!start->spec)
+		return -1;
+	instance->seccomp = start->spec->seccomp;
+	return 0;
+}
+
 int oci_start(const struct oci_root *root, const char *id, struct error **err)
 {
 	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
+	__attribute__((cleanup(start_clear))) struct start start = {.container = &container};
 	struct runtime_instance instance;
 	cleanup_error struct error *why = NULL;
 	cleanup_close int lock_fd = -1;
@@ -86,6 +109,12 @@ int oci_start(const struct oci_root *root, const char *id, struct error **err)
 		return error_set(err, ERR_CONFLICT, "cannot start container '%s' in state '%s'", id,
 			oci_status_word(status));
 	}
+	instance.id = id;
+	instance.bundle = container.record.bundle;
+	instance.annotations = container.record.annotations;
+	instance.init_pid = container.record.pid;
+	instance.find_seccomp = find_seccomp;
+	instance.find_data = &start;
 	if (runtime_start(&instance, err) < 0)
 		return -1;
 	runtime_instance_destroy(&instance);

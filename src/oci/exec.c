@@ -123,8 +123,10 @@ static int change_process(
 	return add_gids(process, opts->additional_gids, err);
 }
 
-static int read_process(const char *path, struct runtime_process *process, struct error **err)
+/* One of its own, in the same container. */
+static int read_process(const char *path, struct runtime_spec *spec, struct error **err)
 {
+	struct runtime_process process;
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	size_t len;
@@ -133,10 +135,14 @@ static int read_process(const char *path, struct runtime_process *process, struc
 		return error_errno(err, errno, "open process file '%s'", path);
 	if (read_fd_limited(fd, PROCESS_MAX, &text, &len, err) < 0)
 		return error_wrap(err, "process file '%s'", path);
-	runtime_process_clear(process);
-	runtime_process_init(process);
-	if (runtime_process_read(text, len, process, err) < 0)
+	runtime_process_init(&process);
+	if (runtime_process_read(text, len, &process, err) < 0) {
+		runtime_process_clear(&process);
 		return error_wrap(err, "process file '%s'", path);
+	}
+	runtime_process_inherit(&process, spec);
+	runtime_process_clear(&spec->process);
+	spec->process = process;
 	return 0;
 }
 
@@ -259,7 +265,7 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 	spec = oci_config_read(container.dir_fd, "config.json", NULL, NULL, err);
 	if (!spec)
 		return error_wrap(err, "container '%s'", opts->id);
-	if (opts->process_file ? read_process(opts->process_file, &spec->process, err) < 0
+	if (opts->process_file ? read_process(opts->process_file, spec, err) < 0
 			       : change_process(&spec->process, opts, err) < 0)
 		return -1;
 	spec->process.terminal |= opts->terminal;
@@ -271,5 +277,9 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 	exec.cgroup_fd = group.fd;
 	if (runtime_exec(&spec->process, spec->seccomp, &exec, &instance, err) < 0)
 		return error_wrap(err, "container '%s'", opts->id);
+	instance.id = opts->id;
+	instance.bundle = container.record.bundle;
+	instance.annotations = container.record.annotations;
+	instance.init_pid = container.record.pid;
 	return exec_and_wait(opts, &instance, err);
 }

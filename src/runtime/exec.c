@@ -23,9 +23,9 @@
 #include "util/mem.h"
 
 /*
- *   caller ── helper                    joins all but the cgroup namespace, by one setns(pidfd)
- *      │         └─ clone3 ── process   CLONE_PARENT: the caller's child, in the group from the
- * start └───── sync socket ───────┘      READY (terminal), EXEC, failure or end of file
+ *   caller ── helper                    joins all but the cgroup and time namespaces, by one
+ * setns(pidfd) │         └─ clone3 ── process   CLONE_PARENT: the caller's child, in the group from
+ * the start └───── sync socket ───────┘      READY (terminal), EXEC, failure or end of file
  */
 
 struct exec {
@@ -113,6 +113,12 @@ __attribute__((noreturn)) static void exec_main(struct exec *exec)
 		error_errno(&err, errno, "join the container's cgroup namespace");
 		init_fail(&context, err);
 	}
+	/* Nor by who shares memory with another process. */
+	if ((opts->namespaces & 1u << NAMESPACE_TIME) &&
+		setns(opts->init_pidfd, CLONE_NEWTIME) < 0) {
+		error_errno(&err, errno, "join the container's time namespace");
+		init_fail(&context, err);
+	}
 	if (exec->process->terminal) {
 		context.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (init_open_terminal(context.root_fd, &master, &slave, &err) < 0)
@@ -162,6 +168,9 @@ static int exec_helper(void *data)
 		return exec_fail(exec, why, "set the OOM score");
 	if (set_cpus(exec->process->initial_cpus) < 0)
 		return exec_fail(exec, errno, "process.execCPUAffinity.initial");
+	why = process_set_priority(exec->plan, 0, &exec->what);
+	if (why)
+		return exec_fail(exec, why, exec->what);
 	/* While our memory still belongs to the host. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (exec->flags && setns(opts->init_pidfd, (int)exec->flags) < 0)
@@ -186,13 +195,14 @@ static int exec_helper(void *data)
 	return 0;
 }
 
-/* CLONE_NEW* of what to join; the user namespace only when it is not the one that we are in. */
+/* CLONE_NEW* of what the helper joins; the user namespace only when it is not the one that we are
+ * in. */
 static unsigned int flags_to_join(const struct runtime_exec_options *opts)
 {
 	unsigned int flags = 0;
 
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
-		if (opts->namespaces & 1u << i && i != NAMESPACE_CGROUP)
+		if (opts->namespaces & 1u << i && i != NAMESPACE_CGROUP && i != NAMESPACE_TIME)
 			flags |= namespace_flag(i);
 	return flags;
 }
@@ -201,7 +211,12 @@ int runtime_exec(const struct runtime_process *process, const struct seccomp_pro
 	const struct runtime_exec_options *opts, struct runtime_instance *ret, struct error **err)
 {
 	cleanup_free struct process_plan *plan = NULL;
-	struct runtime_instance instance = {.pidfd = -1, .sync_fd = -1, .terminal_fd = -1};
+	struct runtime_instance instance = {
+		.pidfd = -1,
+		.sync_fd = -1,
+		.terminal_fd = -1,
+		.seccomp = seccomp,
+	};
 	struct exec exec = {
 		.process = process,
 		.opts = opts,

@@ -393,6 +393,10 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* With a copy of the caller's end we would never see it go. */
 	close_keep_errno(context->caller_fd);
+	if (context->time_fd >= 0 && setns(context->time_fd, CLONE_NEWTIME) < 0) {
+		error_errno(&err, errno, "join the time namespace");
+		init_fail(context, err);
+	}
 	if (enter_cgroup_namespace(context, &err) < 0 || send_namespaces(context, &err) < 0 ||
 		set_up(context, &master, &slave, &err) < 0 ||
 		prepare_descriptors(context, slave, &err) < 0)

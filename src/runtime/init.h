@@ -15,6 +15,7 @@ struct init_context {
 	/* a namespace to join that is the caller's own: nothing may be set in it */
 	bool is_callers[NAMESPACE_COUNT];
 	bool privileged; /* no user namespace between us and the host: device nodes can be made */
+	int time_fd;     /* time namespace to join, -1: none */
 	/* filled in on the way */
 	int root_fd;    /* the root mount, attached */
 	pid_t host_pid; /* of init, as its caller sees it; only with hooks */

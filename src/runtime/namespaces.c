@@ -4,10 +4,6 @@
 
 #include "runtime/namespaces.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
-
 static const struct {
 	const char *file, *word;
 	unsigned int flag;

@@ -1,6 +1,12 @@
 #pragma once
 
+#include <sched.h>
+
 #include "runtime/spec.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 /** namespace_file() - its name in /proc/PID/ns ("net"); for a pid namespace the one we are in. */
 const char *namespace_file(enum namespace_type type);

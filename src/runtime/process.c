@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <poll.h>
@@ -18,10 +19,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/process.h"
@@ -29,7 +32,8 @@
 #include "runtime/single_id.h"
 #include "runtime/spec.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PROC_ROOT_INODE 1
+#define DEFAULT_PATH    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* -------- checking a plan -------- */
 
@@ -59,6 +63,12 @@ static bool strings_fit(const char *block, uint32_t size, uint32_t offset, uint3
 	return true;
 }
 
+static bool mask_fits(const struct process_plan *plan, uint32_t offset, uint32_t words)
+{
+	return words <= PROCESS_MASK_WORDS_MAX &&
+	       array_fits(plan->size, offset, words, sizeof(uint64_t), sizeof(uint64_t));
+}
+
 bool process_plan_check(const void *block, size_t len)
 {
 	struct process_plan plan;
@@ -67,7 +77,7 @@ bool process_plan_check(const void *block, size_t len)
 	if (len < sizeof(plan) || len > PROCESS_PLAN_MAX)
 		return false;
 	memcpy(&plan, block, sizeof(plan));
-	return plan.magic == PROCESS_PLAN_MAGIC && plan.version == 1 && plan.size == len &&
+	return plan.magic == PROCESS_PLAN_MAGIC && plan.version == 2 && plan.size == len &&
 	       plan.arg_count >= 1 && plan.group_count <= PROCESS_GROUPS_MAX &&
 	       plan.group_name_count <= PROCESS_GROUPS_MAX &&
 	       plan.rlimit_count <= PROCESS_RLIMITS_MAX && plan.seccomp_count <= BPF_MAXINSNS &&
@@ -82,6 +92,7 @@ bool process_plan_check(const void *block, size_t len)
 		       sizeof(uint64_t)) &&
 	       array_fits(plan.size, plan.seccomp, plan.seccomp_count, sizeof(struct sock_filter),
 		       sizeof(uint64_t)) &&
+	       mask_fits(&plan, plan.memory_nodes, plan.memory_node_words) &&
 	       (!plan.apparmor || string_fits(bytes, plan.size, plan.apparmor)) &&
 	       (!plan.selinux || string_fits(bytes, plan.size, plan.selinux));
 }
@@ -336,14 +347,129 @@ bool process_probe(const struct process_plan *plan, struct process_failure *fail
 		failure, why == EACCES ? PROCESS_STEP_EXEC : PROCESS_STEP_EXEC_LOOKUP, why, name);
 }
 
-static void set_label(const char *label, int failure_fd)
+/* The file of our own that NAMES (one, or a second for older kernels) has in procfs, where labels
+ * are written: really procfs, its root, and nothing mounted over what leads there, as who controls
+ * that decides what we write to (CVE-2025-52881). */
+static int open_attribute(const char *const names[2])
 {
-	int fd = open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+	struct open_how how = {
+		.flags = O_WRONLY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -1;
+	struct statfs fs;
+	struct stat st;
+
+	if (proc_fd < 0)
+		return -1;
+	if (fstatfs(proc_fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(proc_fd, &st) < 0 ||
+		st.st_ino != PROC_ROOT_INODE) {
+		(void)close(proc_fd);
+		errno = EXDEV;
+		return -1;
+	}
+	for (int i = 0; i < 2 && fd < 0 && names[i]; i++)
+		fd = (int)syscall(SYS_openat2, proc_fd, names[i], &how, sizeof(how));
+	(void)close(proc_fd);
+	return fd;
+}
+
+static void set_label(const char *const names[2], const char *label, int failure_fd)
+{
+	int fd = open_attribute(names);
 	size_t len = strlen(label);
 
 	if (fd < 0 || write(fd, label, len) != (ssize_t)len)
 		fail(failure_fd, PROCESS_STEP_LABEL, errno, label);
 	(void)close(fd);
+}
+
+static void set_labels(const struct process_plan *plan, int failure_fd)
+{
+	static const char *const apparmor[2] = {"self/attr/apparmor/exec", "self/attr/exec"};
+	static const char *const selinux[2] = {"self/attr/exec", NULL};
+
+	if (plan->apparmor)
+		set_label(apparmor, at(plan, plan->apparmor), failure_fd);
+	if (plan->selinux)
+		set_label(selinux, at(plan, plan->selinux), failure_fd);
+}
+
+/* -------- seccomp -------- */
+
+/*
+ * A filter with a listener judges whatever this thread does from then on, also the message that
+ * would carry the listener away. So a second thread, which the filter is not for, is there before:
+ * it waits for the number of the descriptor, sends it and ends; we only look at memory meanwhile.
+ */
+struct listener_sender {
+	int failure_fd;
+	_Atomic int listener_fd; /* -1: not there yet; -2: there will be none */
+	_Atomic int result;      /* -1: not sent yet; else an errno or 0 */
+};
+
+static int listener_sender_main(void *data)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+	struct listener_sender *sender = data;
+	struct process_listener message = {PROCESS_LISTENER_MAGIC};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int fd;
+
+	while ((fd = sender->listener_fd) == -1)
+		(void)syscall(SYS_nanosleep, &pause, NULL);
+	if (fd >= 0) {
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+		sender->result = syscall(SYS_sendmsg, sender->failure_fd, &msg, MSG_NOSIGNAL) < 0
+					 ? errno
+					 : 0;
+	}
+	return 0;
+}
+
+static void load_notifying(
+	const struct process_plan *plan, const struct sock_fprog *program, int failure_fd)
+{
+	const size_t stack_size = 65536;
+	static struct listener_sender sender;
+	char *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	int fd;
+
+	sender.failure_fd = failure_fd;
+	sender.listener_fd = sender.result = -1;
+	if (stack == MAP_FAILED || clone(listener_sender_main, stack + stack_size,
+					   CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+						   CLONE_THREAD | CLONE_SYSVSEM,
+					   &sender) < 0)
+		fail(failure_fd, PROCESS_STEP_LISTENER, errno, "thread");
+	fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		plan->seccomp_flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, program);
+	if (fd < 0) {
+		int why = errno;
+
+		sender.listener_fd = -2;
+		fail(failure_fd, PROCESS_STEP_SECCOMP, why, NULL);
+	}
+	sender.listener_fd = fd;
+	while (sender.result == -1)
+		; /* any call of ours might wait for who has not got the listener yet */
+	if (sender.result)
+		fail(failure_fd, PROCESS_STEP_LISTENER, sender.result, "send");
 }
 
 static void load_seccomp(const struct process_plan *plan, int failure_fd)
@@ -353,7 +479,10 @@ static void load_seccomp(const struct process_plan *plan, int failure_fd)
 		.filter = (struct sock_filter *)(uintptr_t)at(plan, plan->seccomp),
 	};
 
-	if (plan->seccomp_count && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+	if (plan->flags & PROCESS_SECCOMP_NOTIFY)
+		load_notifying(plan, &program, failure_fd);
+	else if (plan->seccomp_count &&
+		 syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, plan->seccomp_flags, &program) < 0)
 		fail(failure_fd, PROCESS_STEP_SECCOMP, errno, NULL);
 }
 
@@ -369,6 +498,47 @@ static void become_answered(
 	if ((user->gid && syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0) ||
 		(user->uid && syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0))
 		fail(failure_fd, PROCESS_STEP_IDS, errno, NULL);
+}
+
+/* -------- priorities -------- */
+
+int process_set_priority(const struct process_plan *plan, int pid, const char **ret_what)
+{
+	/* The kernel's struct sched_attr, VER0; headers of the two C libraries differ on it. */
+	const struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = {
+		.size = 48,
+		.policy = plan->scheduler.policy,
+		.flags = plan->scheduler.flags,
+		.nice = plan->scheduler.nice,
+		.priority = plan->scheduler.priority,
+		.runtime = plan->scheduler.runtime_ns,
+		.deadline = plan->scheduler.deadline_ns,
+		.period = plan->scheduler.period_ns,
+	};
+
+	*ret_what = "process.ioPriority";
+	if ((plan->flags & PROCESS_IO_PRIORITY) &&
+		syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, pid, plan->io_priority) < 0)
+		return errno;
+	*ret_what = "process.scheduler";
+	if ((plan->flags & PROCESS_SCHEDULER) && syscall(SYS_sched_setattr, pid, &attr, 0) < 0)
+		return errno;
+	return 0;
+}
+
+static void set_memory_policy(const struct process_plan *plan, int failure_fd)
+{
+	if ((plan->flags & PROCESS_MEMORY_POLICY) &&
+		syscall(SYS_set_mempolicy, plan->memory_mode,
+			plan->memory_node_words ? at(plan, plan->memory_nodes) : NULL,
+			(unsigned long)plan->memory_node_words * 64) < 0)
+		fail(failure_fd, PROCESS_STEP_MEMORY_POLICY, errno, NULL);
 }
 
 int process_set_oom_score(const struct process_plan *plan)
@@ -403,6 +573,19 @@ static const char *environment_get(char *const *env, const char *name)
 		if (strncmp(*env, name, len) == 0)
 			return *env + len;
 	return NULL;
+}
+
+/* The home directory that the container's passwd has for UID, nothing else. */
+static void home_of_number(int root_fd, uint32_t uid, struct process_user *user)
+{
+	char text[16], *p = text + sizeof(text) - 1;
+	struct process_user found;
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + uid % 10);
+	while (uid /= 10);
+	strcpy(user->home, process_user_look_up(root_fd, p, &found) == 0 ? found.home : "/");
 }
 
 __attribute__((noreturn)) void process_exec(
@@ -441,6 +624,7 @@ __attribute__((noreturn)) void process_exec(
 	env[plan->env_count] = env[plan->env_count + 1] = NULL;
 
 	set_rlimits(plan, failure_fd);
+	set_memory_policy(plan, failure_fd);
 
 	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
@@ -453,7 +637,10 @@ __attribute__((noreturn)) void process_exec(
 		user.uid = plan->uid;
 		user.gid = plan->gid;
 		user.group_count = 0;
-		strcpy(user.home, "/");
+		if (environment_get(env, "HOME="))
+			strcpy(user.home, "/");
+		else
+			home_of_number(root_fd, plan->uid, &user);
 	}
 	memcpy(groups, at(plan, plan->groups), plan->group_count * sizeof(*groups));
 	group_count = plan->group_count;
@@ -478,10 +665,10 @@ __attribute__((noreturn)) void process_exec(
 	if (plan->flags & PROCESS_CAPS_HELD) {
 		uint64_t held = held_capabilities();
 
-		effective &= held;
 		permitted &= held;
-		inheritable &= held;
-		ambient &= held;
+		effective &= permitted;
+		inheritable &= held & plan->capabilities[CAPABILITY_BOUNDING];
+		ambient &= permitted & inheritable;
 	}
 
 	/* The kernel raises no other, and `runc spec` writes a configuration that asks for it: the
@@ -511,10 +698,7 @@ __attribute__((noreturn)) void process_exec(
 		}
 	}
 	own_stdio(user.uid, plan->flags & PROCESS_TERMINAL);
-	if (plan->apparmor)
-		set_label(at(plan, plan->apparmor), failure_fd);
-	if (plan->selinux)
-		set_label(at(plan, plan->selinux), failure_fd);
+	set_labels(plan, failure_fd);
 
 	/* Really closed, not only at the exec: nothing is left that /proc/self/fd could lead to. */
 	if ((failure_fd > first_fd_to_close &&
@@ -563,6 +747,8 @@ __attribute__((noreturn)) void process_exec(
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL); /* KILL, STOP and the library's own refuse: fine */
 
+	if ((plan->flags & PROCESS_PERSONALITY) && syscall(SYS_personality, plan->personality) < 0)
+		fail(failure_fd, PROCESS_STEP_PERSONALITY, errno, NULL);
 	if (no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(failure_fd, PROCESS_STEP_SECCOMP, errno, "no_new_privs");
 	if (plan->seccomp_count || single_id) {

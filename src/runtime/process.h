@@ -25,11 +25,19 @@ struct process_rlimit {
 	uint64_t soft, hard;
 };
 
+/* process.scheduler: the first version of the kernel's struct sched_attr, without its size */
+struct process_scheduler {
+	uint32_t policy;
+	int32_t nice;
+	uint32_t priority, pad;
+	uint64_t flags, runtime_ns, deadline_ns, period_ns;
+};
+
 /* Offsets are bytes from the start of the block; 0 is "none". Strings end in NUL. The block is
  * checked by process_plan_check() before use: sender and receiver may be different versions, and
  * the receiver trusts nothing. */
 struct process_plan {
-	uint32_t magic, version; /* version 1 */
+	uint32_t magic, version; /* version 2 */
 	uint32_t size;           /* of the whole block */
 	uint32_t flags;          /* enum process_plan_flags */
 	uint32_t uid, gid;
@@ -43,11 +51,19 @@ struct process_plan {
 	uint32_t group_names, group_name_count; /* offsets of names to look up */
 	uint32_t rlimits, rlimit_count;         /* struct process_rlimit */
 	uint32_t seccomp, seccomp_count; /* struct sock_filter instructions, 8-byte aligned */
-	uint32_t apparmor, selinux;      /* offsets of labels */
-	uint64_t capabilities[5];        /* enum capability_set order */
+	uint32_t seccomp_flags;          /* SECCOMP_FILTER_FLAG_* */
+	uint32_t apparmor, selinux;      /* offsets of what is written to their files */
+	uint32_t personality;
+	uint32_t memory_mode;                     /* of set_mempolicy(2) */
+	uint32_t memory_nodes, memory_node_words; /* offset of uint64_t words of a mask */
+	uint64_t capabilities[5];                 /* enum capability_set order */
+	struct process_scheduler scheduler;
 	uint16_t console_height, console_width;
-	uint32_t reserved;
+	uint16_t io_priority; /* of ioprio_set(2) */
+	uint16_t pad;
 };
+
+#define PROCESS_MASK_WORDS_MAX 128 /* 8192 nodes */
 
 enum process_plan_flags {
 	PROCESS_NO_NEW_PRIVILEGES = 1,
@@ -56,9 +72,14 @@ enum process_plan_flags {
 	PROCESS_CAPS_FOR_USER = 8,  /* keep effective/permitted/ambient for a non-root user */
 	PROCESS_PDEATHSIG = 16,     /* SIGKILL when the parent dies; set after the last id change */
 	PROCESS_CREATE_CWD = 32,    /* mkdir the working directory when absent (run, not exec) */
-	PROCESS_CAPS_HELD = 64,     /* all that we hold are meant: those we lack are left out */
+	PROCESS_CAPS_HELD = 64,     /* those that cannot be had are left out */
 	PROCESS_KEEP_KEYRING = 128, /* stay in the caller's session keyring */
-	PROCESS_SINGLE_ID = 32768,  /* ids are answered for: runtime/single_id.h */
+	PROCESS_IO_PRIORITY = 256,
+	PROCESS_SCHEDULER = 512,
+	PROCESS_PERSONALITY = 1024,
+	PROCESS_MEMORY_POLICY = 2048,
+	PROCESS_SECCOMP_NOTIFY = 4096, /* the filter has a listener, which is sent away */
+	PROCESS_SINGLE_ID = 32768,     /* ids are answered for: runtime/single_id.h */
 };
 
 /* Where a start failed; travels as data (style: fixed-size struct on a close-on-exec pipe). */
@@ -81,6 +102,9 @@ enum process_step {
 	PROCESS_STEP_EXEC_INTERPRETER, /* the file is there, its interpreter or loader is not: 126
 					*/
 	PROCESS_STEP_ENTER,            /* exec: joining the namespaces */
+	PROCESS_STEP_MEMORY_POLICY,
+	PROCESS_STEP_PERSONALITY,
+	PROCESS_STEP_LISTENER, /* sending the seccomp filter's listener */
 };
 
 struct process_failure {
@@ -89,6 +113,14 @@ struct process_failure {
 	uint32_t error_kind; /* enum error_kind, valid for PROCESS_STEP_SETUP */
 	uint32_t pad;
 	char text[240]; /* NUL-terminated object of the failure: path, user name ...; may be cut */
+};
+
+/* With PROCESS_SECCOMP_NOTIFY: sent on the failure descriptor, which must be a SOCK_SEQPACKET
+ * socket then, with one descriptor, the filter's listener; before execve, which may need its
+ * answers. */
+#define PROCESS_LISTENER_MAGIC 0x7374656cu
+struct process_listener {
+	uint32_t magic;
 };
 
 /** process_failure_to_error() - the message people see, from both programs' failures. Returns -1.
@@ -117,14 +149,23 @@ int process_set_oom_score(const struct process_plan *plan);
 bool process_probe(const struct process_plan *plan, struct process_failure *failure);
 
 /**
+ * process_set_priority() - the plan's scheduler and I/O priority
+ * @pid:      of the process, which waits; 0: of the caller, who is about to join the container
+ * @ret_what: on failure the member that could not be had
+ * To be called in the host's user namespace: privileges in another do not count for these.
+ * Returns: 0 or an errno.
+ */
+int process_set_priority(const struct process_plan *plan, int pid, const char **ret_what);
+
+/**
  * process_exec() - become the planned process
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
  * root held, signals blocked as inherited. Applies, in this order: rlimits, user look-up, umask,
- * session and terminal, labels, closes all descriptors from FIRST_FD_TO_CLOSE on but FAILURE_FD
- * (which is close-on-exec), cwd, groups, bounding set, ids, capabilities, PDEATHSIG (dies when
- * nobody holds the other end of FAILURE_FD), cwd as the user where root could not, look-up in PATH,
- * default signals, no_new_privs, seccomp, the last capabilities, execve. The PLAN has passed
- * process_plan_check().
+ * memory policy, session and terminal, labels, closes all descriptors from
+ * FIRST_FD_TO_CLOSE on but FAILURE_FD (which is close-on-exec), cwd, groups, bounding set, ids,
+ * capabilities, PDEATHSIG (dies when nobody holds the other end of FAILURE_FD), cwd as the user
+ * where root could not, look-up in PATH, default signals, no_new_privs, seccomp, the last
+ * capabilities, execve. The PLAN has passed process_plan_check().
  * @failure_fd: gets one struct process_failure on failure
  * Does not return.
  */

@@ -91,6 +91,12 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 			text, strerror(why));
 	case PROCESS_STEP_ENTER:
 		return error_errno(err, why, "enter the container: %s", text);
+	case PROCESS_STEP_MEMORY_POLICY:
+		return error_errno(err, why, "config.json: linux.memoryPolicy");
+	case PROCESS_STEP_PERSONALITY:
+		return error_errno(err, why, "config.json: linux.personality");
+	case PROCESS_STEP_LISTENER:
+		return error_errno(err, why, "hand over the seccomp filter's listener: %s", text);
 	case PROCESS_STEP_NONE:
 		break;
 	}

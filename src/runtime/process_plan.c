@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <linux/seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/capability.h"
@@ -35,6 +37,31 @@ static uint32_t add_strv(struct strbuf *out, char *const *strv, uint32_t *ret_co
 	return add_bytes(out, offsets, count * sizeof(*offsets), sizeof(*offsets));
 }
 
+/* "0-3,7" as the words of a mask; NULL: none. The list is well-formed (spec_check_list()). */
+static uint32_t add_mask(struct strbuf *out, const char *list, uint32_t *ret_words)
+{
+	uint64_t words[PROCESS_MASK_WORDS_MAX] = {0};
+	uint32_t count = 0;
+
+	*ret_words = 0;
+	if (!list)
+		return 0;
+	while (*list) {
+		char *end;
+		unsigned long first = strtoul(list, &end, 10), last = first;
+
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		for (unsigned long i = first; i <= last && i / 64 < ARRAY_SIZE(words); i++) {
+			words[i / 64] |= UINT64_C(1) << i % 64;
+			count = MAX(count, (uint32_t)(i / 64 + 1));
+		}
+		list = *end == ',' ? end + 1 : end;
+	}
+	*ret_words = count;
+	return add_bytes(out, words, count * sizeof(*words), sizeof(*words));
+}
+
 /* Sum of the strings' bytes, so that offsets cannot overflow 32 bits. */
 static size_t strv_bytes(char *const *strv)
 {
@@ -52,7 +79,7 @@ int process_plan_build(const struct runtime_process *process, const struct secco
 	struct process_rlimit limits[PROCESS_RLIMITS_MAX] = {0};
 	struct process_plan plan = {
 		.magic = PROCESS_PLAN_MAGIC,
-		.version = 1,
+		.version = 2,
 		.flags = flags,
 		.uid = process->uid,
 		.gid = process->gid,
@@ -60,6 +87,19 @@ int process_plan_build(const struct runtime_process *process, const struct secco
 		.oom_score_adj = process->oom_score_adj,
 		.console_height = process->console_height,
 		.console_width = process->console_width,
+		.io_priority = process->io_priority,
+		.personality = process->personality,
+		.memory_mode = (uint32_t)process->memory_policy.mode,
+		.scheduler =
+			{
+				.policy = process->scheduler.policy,
+				.nice = process->scheduler.nice,
+				.priority = process->scheduler.priority,
+				.flags = process->scheduler.flags,
+				.runtime_ns = process->scheduler.runtime_ns,
+				.deadline_ns = process->scheduler.deadline_ns,
+				.period_ns = process->scheduler.period_ns,
+			},
 	};
 
 	if (!process->args || !process->args[0] || !*process->args[0])
@@ -87,8 +127,19 @@ int process_plan_build(const struct runtime_process *process, const struct secco
 	if (process->capabilities_for_user)
 		plan.flags |= PROCESS_CAPS_FOR_USER;
 	/* --privileged: whoever started us may lack some itself. */
-	if (process->capabilities[CAPABILITY_BOUNDING] == UINT64_MAX >> (63 - capability_last()))
+	if (process->capabilities_held || process->capabilities[CAPABILITY_BOUNDING] ==
+						  UINT64_MAX >> (63 - capability_last()))
 		plan.flags |= PROCESS_CAPS_HELD;
+	if (process->has_io_priority)
+		plan.flags |= PROCESS_IO_PRIORITY;
+	if (process->scheduler.set)
+		plan.flags |= PROCESS_SCHEDULER;
+	if (process->has_personality)
+		plan.flags |= PROCESS_PERSONALITY;
+	if (process->memory_policy.set)
+		plan.flags |= PROCESS_MEMORY_POLICY;
+	if (seccomp && seccomp->notifies)
+		plan.flags |= PROCESS_SECCOMP_NOTIFY;
 	memcpy(plan.capabilities, process->capabilities, sizeof(plan.capabilities));
 
 	strbuf_reserve(&out, 4096 + (seccomp ? seccomp->count * sizeof(*seccomp->filter) : 0));
@@ -117,7 +168,17 @@ int process_plan_build(const struct runtime_process *process, const struct secco
 		plan.seccomp_count = (uint32_t)seccomp->count;
 		plan.seccomp = add_bytes(&out, seccomp->filter,
 			seccomp->count * sizeof(*seccomp->filter), sizeof(uint64_t));
+		/* There is one thread. */
+		plan.seccomp_flags = seccomp->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
 	}
+	if (process->apparmor_profile) {
+		cleanup_free char *text = xasprintf("exec %s", process->apparmor_profile);
+
+		plan.apparmor = add_string(&out, text);
+	}
+	if (process->selinux_label)
+		plan.selinux = add_string(&out, process->selinux_label);
+	plan.memory_nodes = add_mask(&out, process->memory_policy.nodes, &plan.memory_node_words);
 	plan.size = (uint32_t)out.len;
 	memcpy(out.data, &plan, sizeof(plan));
 	*ret_len = out.len;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,13 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/check.h"
 #include "runtime/helper.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
+#include "runtime/listener.h"
 #include "runtime/namespaces.h"
 #include "runtime/process_plan.h"
 #include "runtime/runtime.h"
-#include "runtime/seccomp.h"
 #include "runtime/single_id.h"
 #include "runtime/sync.h"
 #include "util/check.h"
@@ -40,8 +42,6 @@
  * The helper joins a pid namespace for its child only and never enters it. Being not dumpable while
  * in the user namespace it cannot be reached by a container that shares the host's pid namespace.
  */
-
-#define PRESERVE_FDS_MAX 4096
 
 struct helper {
 	struct init_context *context;
@@ -82,6 +82,38 @@ static bool map_matches(const char *path, const struct runtime_id_range *ranges,
 	return i == count;
 }
 
+/* One line each, in one write. Returns an errno. */
+static int write_time_offsets(int fd, const struct runtime_spec *spec)
+{
+	const struct runtime_time_offset *monotonic = &spec->monotonic_offset;
+	const struct runtime_time_offset *boottime = &spec->boottime_offset;
+	char text[128];
+	int len = 0;
+
+	if (monotonic->set)
+		len = snprintf(text, sizeof(text), "monotonic %" PRId64 " %u\n", monotonic->seconds,
+			monotonic->nanoseconds);
+	if (boottime->set)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "boottime %" PRId64 " %u\n",
+			boottime->seconds, boottime->nanoseconds);
+	return len && write(fd, text, (size_t)len) < 0 ? errno : 0;
+}
+
+/* Root of the user namespace, or where it maps none, its first id. */
+static uint32_t first_id(const struct runtime_id_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].container_id == 0)
+			return 0;
+	return count ? ranges[0].container_id : 0;
+}
+
+/* Is it for the helper to join? A time namespace cannot be by who shares memory: init does it. */
+static bool can_join(const struct helper *helper, int type)
+{
+	return helper->join_fds[type] >= 0 && type != NAMESPACE_TIME;
+}
+
 /* Entry: the caller's memory, descriptors, ids and namespaces, all signals blocked. May write to
  * its struct helper only. Returns its exit status. */
 static int helper_main(void *data)
@@ -94,17 +126,32 @@ static int helper_main(void *data)
 		.flags = CLONE_PARENT | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&helper->init_pidfd,
 	};
+	bool joined[NAMESPACE_COUNT] = {false};
+	int why, offsets_fd = -1;
 	long pid;
-	int why;
 
 	why = process_set_oom_score(context->plan);
 	if (why)
 		return helper_fail(helper, why, "set the OOM score");
+	/* While /proc/self is ours still; its opener's rights are what counts. */
+	if (spec->namespaces[NAMESPACE_TIME].mode == NAMESPACE_NEW) {
+		offsets_fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+		if (offsets_fd < 0)
+			return helper_fail(helper, errno, "time namespace");
+	}
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* What belongs to our own user namespace is out of reach from a new one. */
+	for (int i = 0; opts->userns_fd >= 0 && i < NAMESPACE_COUNT; i++)
+		joined[i] = can_join(helper, i) &&
+			    setns(helper->join_fds[i], (int)namespace_flag(i)) == 0;
 	if (opts->userns_fd >= 0) {
+		uint32_t uid = first_id(spec->uid_mappings, spec->uid_mapping_count);
+		uint32_t gid = first_id(spec->gid_mappings, spec->gid_mapping_count);
+
 		if (setns(opts->userns_fd, CLONE_NEWUSER) < 0)
 			return helper_fail(helper, errno, "join the user namespace");
-		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+		if (syscall(SYS_setresgid, gid, gid, gid) < 0 ||
+			syscall(SYS_setresuid, uid, uid, uid) < 0)
 			return helper_fail(helper, errno, "become root of the user namespace");
 		if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
 			return helper_fail(helper, errno, "drop supplementary groups");
@@ -118,15 +165,25 @@ static int helper_main(void *data)
 				"the user namespace has another id map than expected");
 	}
 	for (int i = 0; i < NAMESPACE_COUNT; i++) {
-		if (helper->join_fds[i] >= 0 &&
+		if (can_join(helper, i) && !joined[i] &&
 			setns(helper->join_fds[i], (int)namespace_flag(i)) < 0)
 			return helper_fail(helper, errno, namespace_word(i));
 		/* The root of a new cgroup namespace is the group of who makes it: init does, once
 		 * it has been born into its own. */
 		if (i == NAMESPACE_CGROUP && opts->cgroup_fd >= 0)
 			continue;
-		if (i != NAMESPACE_USER && spec->namespaces[i].mode == NAMESPACE_NEW)
+		if (i != NAMESPACE_USER && i != NAMESPACE_TIME &&
+			spec->namespaces[i].mode == NAMESPACE_NEW)
 			args.flags |= namespace_flag(i);
+	}
+	if (offsets_fd >= 0) {
+		/* For children; the first of them fixes the offsets. */
+		if (unshare(CLONE_NEWTIME) < 0)
+			return helper_fail(helper, errno, "time namespace");
+		why = write_time_offsets(offsets_fd, spec);
+		(void)close(offsets_fd);
+		if (why)
+			return helper_fail(helper, why, "config.json: linux.timeOffsets");
 	}
 	if (opts->cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -279,65 +336,7 @@ static int receive_namespaces(struct runtime_instance *instance, struct error **
 	return 0;
 }
 
-/* -------- checks before anything is made -------- */
-
-static int not_yet(const char *member, struct error **err)
-{
-	return error_set(err, ERR_UNSUPPORTED, "config.json: %s: not supported", member);
-}
-
-/* Members that are read and not honoured here. */
-static int check_supported(const struct runtime_spec *spec, struct error **err)
-{
-	const struct runtime_process *process = &spec->process;
-
-	if (process->apparmor_profile)
-		return not_yet("process.apparmorProfile", err);
-	if (process->selinux_label)
-		return not_yet("process.selinuxLabel", err);
-	if (process->has_io_priority)
-		return not_yet("process.ioPriority", err);
-	if (process->scheduler.set)
-		return not_yet("process.scheduler", err);
-	if (spec->mount_label)
-		return not_yet("linux.mountLabel", err);
-	if (spec->has_personality && spec->personality)
-		return not_yet("linux.personality", err);
-	if (spec->intel_rdt.set)
-		return not_yet("linux.intelRdt", err);
-	if (spec->net_device_count)
-		return not_yet("linux.netDevices", err);
-	if (spec->memory_policy.set)
-		return not_yet("linux.memoryPolicy", err);
-	if (spec->seccomp && spec->seccomp->notifies)
-		return not_yet("linux.seccomp.listenerPath", err);
-	if (spec->seccomp && spec->seccomp->flags)
-		return not_yet("linux.seccomp.flags", err);
-	for (size_t i = 0; i < spec->mount_count; i++)
-		if (spec->mounts[i].uid_mapping_count || spec->mounts[i].gid_mapping_count)
-			return not_yet("mounts[].uidMappings", err);
-	return 0;
-}
-
-static int check_spec(
-	const struct runtime_spec *spec, const struct runtime_options *opts, struct error **err)
-{
-	if (spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_NEW)
-		return error_set(
-			err, ERR_INVALID, "a container needs a mount namespace of its own");
-	if (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_INHERIT && opts->userns_fd < 0)
-		return error_set(err, ERR_INVALID, "no user namespace was given to the container");
-	if (spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_INHERIT)
-		return error_set(err, ERR_UNSUPPORTED, "time namespaces are not supported");
-	if ((spec->hostname || spec->domainname) &&
-		spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_INHERIT)
-		return error_set(err, ERR_INVALID,
-			"a host name cannot be set in a UTS namespace that is shared");
-	if (opts->preserve_fds > PRESERVE_FDS_MAX)
-		return error_set(
-			err, ERR_INVALID, "more than %d descriptors to pass on", PRESERVE_FDS_MAX);
-	return check_supported(spec, err);
-}
+/* -------- making it -------- */
 
 static int open_joined(
 	const struct runtime_spec *spec, int fds[NAMESPACE_COUNT], bool *opened, struct error **err)
@@ -381,6 +380,15 @@ static void find_callers(
 	}
 }
 
+/* By us, whose privileges are the host's. */
+static int set_priority(const struct process_plan *plan, pid_t pid, struct error **err)
+{
+	const char *what;
+	int why = process_set_priority(plan, pid, &what);
+
+	return why ? error_errno(err, why, "config.json: %s", what) : 0;
+}
+
 int runtime_create(const struct runtime_spec *spec, const struct runtime_options *opts,
 	struct runtime_instance *ret, struct error **err)
 {
@@ -391,6 +399,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.privileged = opts->userns_fd < 0,
 		.root_fd = -1,
 		.proc_fd = -1,
+		.time_fd = -1,
 	};
 	struct helper helper = {.context = &context};
 	struct runtime_instance instance = {
@@ -399,6 +408,8 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.terminal_fd = -1,
 		.notes = opts->notes,
 		.spec = spec,
+		.seccomp = spec->seccomp,
+		.annotations = spec->annotations,
 		.id = opts->id,
 		.bundle = opts->bundle,
 		.single_id = opts->single_id,
@@ -411,7 +422,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		instance.namespace_fds[i] = helper.join_fds[i] = -1;
-	if (check_spec(spec, opts, err) < 0 ||
+	if (runtime_check(spec, opts, err) < 0 ||
 		process_plan_build(&spec->process, spec->seccomp,
 			(opts->init || opts->outlives_caller ? 0 : PROCESS_PDEATHSIG) |
 				(opts->keep_keyring ? PROCESS_KEEP_KEYRING : 0) |
@@ -432,12 +443,14 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	result = open_joined(spec, helper.join_fds, opened, err);
 	if (result == 0) {
 		find_callers(spec, helper.join_fds, context.is_callers);
+		context.time_fd = helper.join_fds[NAMESPACE_TIME];
 		result = clone_init(&helper, &instance, err);
 	}
 	if (result == 0) {
 		/* Ours closes: only init's own end tells whether it lives. */
 		fd_replace(&init_fd, -1);
-		result = receive_namespaces(&instance, err);
+		if (set_priority(plan, instance.pid, err) == 0)
+			result = receive_namespaces(&instance, err);
 	}
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (opened[i])
@@ -573,6 +586,25 @@ int runtime_connect(int dir_fd, const char *name, struct runtime_instance *ret, 
 	return 0;
 }
 
+static int send_listener(struct runtime_instance *instance, int listener_fd, struct error **err)
+{
+	struct runtime_state state = {.status = "created"};
+
+	if (!instance->seccomp && instance->find_seccomp &&
+		instance->find_seccomp(instance, instance->find_data, err) < 0)
+		return -1;
+	if (!instance->seccomp || !instance->seccomp->listener_path || !instance->id)
+		return error_set(err, ERR_SYSTEM, "a seccomp listener nobody asked for");
+	if (instance->pid && instance->init_pid)
+		state.status = "running";
+	state.id = instance->id;
+	state.pid = instance->init_pid ? instance->init_pid : instance->pid;
+	state.bundle = instance->bundle;
+	state.annotations = instance->annotations;
+	return listener_send(instance->seccomp, listener_fd, &state,
+		instance->pid ? instance->pid : instance->init_pid, err);
+}
+
 int runtime_start(struct runtime_instance *instance, struct error **err)
 {
 	struct sync_message message;
@@ -591,11 +623,16 @@ int runtime_start(struct runtime_instance *instance, struct error **err)
 	do {
 		n = sync_receive(instance->sync_fd, &message, sizeof(message), fds, &count);
 		/* On its way to execve, which is answered for from here on. */
-		if (n == sizeof(struct single_id_message) && count && instance->single_id &&
-			single_id_pass(instance->answer_fd, fds[0]) < 0)
-			n = -1;
+		if (n == sizeof(struct single_id_message) && count && instance->single_id) {
+			if (single_id_pass(instance->answer_fd, fds[0]) < 0)
+				n = -1;
+		} else if (n == sizeof(struct process_listener) && count) {
+			(void)send_listener(instance, fds[0], err); /* seen by *ERR */
+		}
 		close_fds(fds, count);
-	} while (n == sizeof(struct single_id_message));
+		if (*err)
+			goto fail;
+	} while (n == sizeof(struct single_id_message) || n == sizeof(struct process_listener));
 	if (n == 0) {
 		fd_replace(&instance->sync_fd, -1);
 		return 0;

@@ -83,8 +83,15 @@ struct runtime_instance {
 	char ***notes;                      /* runtime_options.notes */
 	const struct runtime_spec *spec;    /* borrowed: for hooks; NULL: none to run */
 	const char *id, *bundle;            /* runtime_options' */
-	bool is_ready;                      /* runtime_ready() was there */
-	bool single_id;                     /* runtime_options' */
+	/* For a filter's listener (SCMP_ACT_NOTIFY), with ID and BUNDLE; all borrowed. */
+	const struct seccomp_program *seccomp;
+	char *const *annotations;
+	pid_t init_pid; /* the container's, of an exec session or where PID is not known */
+	/* Fills in SECCOMP when there is a listener after all; NULL: it is known. */
+	int (*find_seccomp)(struct runtime_instance *instance, void *data, struct error **err);
+	void *find_data;
+	bool is_ready;  /* runtime_ready() was there */
+	bool single_id; /* runtime_options' */
 	int answer_fd;
 };
 

@@ -6,10 +6,6 @@
 #include "runtime/seccomp_bpf.h"
 #include "runtime/seccomp_words.h"
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
-#endif
-
 /* Of two words for one action the first is written. */
 const struct seccomp_word seccomp_actions[] = {
 	{"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW},

@@ -1,6 +1,11 @@
 #pragma once
 
+#include <linux/seccomp.h>
 #include <stdint.h>
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
 
 /* The runtime specification's words for seccomp, to read and to write. (seccomp_words.c) */
 

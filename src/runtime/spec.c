@@ -11,6 +11,17 @@ void runtime_process_init(struct runtime_process *process)
 	*process = (struct runtime_process){.umask = -1};
 }
 
+void runtime_process_inherit(struct runtime_process *process, const struct runtime_spec *spec)
+{
+	const struct runtime_memory_policy *policy = &spec->process.memory_policy;
+
+	process->has_personality = spec->process.has_personality;
+	process->personality = spec->process.personality;
+	free(process->memory_policy.nodes);
+	process->memory_policy = *policy;
+	process->memory_policy.nodes = xstrdup_null(policy->nodes);
+}
+
 struct runtime_spec *runtime_spec_new(void)
 {
 	struct runtime_spec *spec = xcalloc(1, sizeof(*spec));
@@ -34,6 +45,7 @@ void runtime_process_clear(struct runtime_process *process)
 	free(process->selinux_label);
 	free(process->initial_cpus);
 	free(process->final_cpus);
+	free(process->memory_policy.nodes);
 	runtime_process_init(process);
 }
 
@@ -76,7 +88,6 @@ void runtime_spec_free(struct runtime_spec *spec)
 		free(spec->net_devices[i].name);
 	}
 	free(spec->net_devices);
-	free(spec->memory_policy.nodes);
 	seccomp_program_free(spec->seccomp);
 	strv_free(spec->annotations);
 	hooks_clear(spec->hooks);

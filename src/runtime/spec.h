@@ -94,6 +94,35 @@ struct runtime_scheduler {
 	uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
+/* linux.memoryPolicy, as set_mempolicy(2) takes it */
+struct runtime_memory_policy {
+	bool set;
+	int mode;    /* MPOL_* with MPOL_F_* */
+	char *nodes; /* "0-1,3", NULL: none */
+};
+
+/* Lifecycle hooks (hooks.h). */
+enum hook_point {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_POINT_COUNT,
+};
+
+struct runtime_hook {
+	char *path;         /* absolute */
+	char **args, **env; /* args NULL: the path alone; env NULL: empty */
+	uint32_t timeout_s; /* 0: none */
+};
+
+struct runtime_hooks {
+	struct runtime_hook *items;
+	size_t count, capacity;
+};
+
 struct runtime_process {
 	bool terminal;
 	uint16_t console_height, console_width; /* 0: leave */
@@ -112,6 +141,7 @@ struct runtime_process {
 	uint64_t capabilities[CAPABILITY_SET_COUNT]; /* bit N is capability N */
 	/* effective, permitted and ambient are cleared for a non-root user unless kept here */
 	bool capabilities_for_user; /* --cap-add given explicitly together with a user: keep them */
+	bool capabilities_held;     /* those that cannot be had are left out */
 	struct runtime_rlimit *rlimits;
 	size_t rlimit_count;
 	bool no_new_privileges;
@@ -124,6 +154,10 @@ struct runtime_process {
 	struct runtime_scheduler scheduler;
 	/* execCPUAffinity, for processes that join ("0-3,7"); NULL: leave */
 	char *initial_cpus, *final_cpus;
+	/* linux.personality and linux.memoryPolicy: for all processes of the container */
+	bool has_personality;
+	uint32_t personality; /* PER_* */
+	struct runtime_memory_policy memory_policy;
 };
 
 enum rootfs_propagation {
@@ -159,35 +193,6 @@ struct runtime_net_device {
 	char *name; /* in the container; NULL: the same */
 };
 
-/* linux.memoryPolicy, as set_mempolicy(2) takes it */
-struct runtime_memory_policy {
-	bool set;
-	int mode;    /* MPOL_* with MPOL_F_* */
-	char *nodes; /* "0-1,3", NULL: none */
-};
-
-/* Lifecycle hooks (hooks.h). */
-enum hook_point {
-	HOOK_PRESTART,
-	HOOK_CREATE_RUNTIME,
-	HOOK_CREATE_CONTAINER,
-	HOOK_START_CONTAINER,
-	HOOK_POSTSTART,
-	HOOK_POSTSTOP,
-	HOOK_POINT_COUNT,
-};
-
-struct runtime_hook {
-	char *path;         /* absolute */
-	char **args, **env; /* args NULL: the path alone; env NULL: empty */
-	uint32_t timeout_s; /* 0: none */
-};
-
-struct runtime_hooks {
-	struct runtime_hook *items;
-	size_t count, capacity;
-};
-
 struct runtime_spec {
 	struct runtime_process process;
 	char *root_path; /* of a bundle; NULL when the engine gives a root mounter */
@@ -212,13 +217,10 @@ struct runtime_spec {
 	 * config.json and inspect (see seccomp.h). */
 	struct seccomp_program *seccomp;
 	char *mount_label; /* SELinux context for the file systems that are mounted; NULL: none */
-	bool has_personality;
-	uint32_t personality; /* PER_* */
 	struct runtime_time_offset monotonic_offset, boottime_offset;
 	struct runtime_intel_rdt intel_rdt;
 	struct runtime_net_device *net_devices;
 	size_t net_device_count;
-	struct runtime_memory_policy memory_policy;
 	char **annotations; /* "name=value" */
 	struct runtime_hooks hooks[HOOK_POINT_COUNT];
 	bool privileged; /* engine: host devices, no masks; written out as its effects */
@@ -263,5 +265,8 @@ int runtime_spec_read(const char *text, size_t len, struct runtime_spec **ret, s
  * which must be as runtime_process_init() left it; runtime_process_clear() frees what it has. */
 int runtime_process_read(
 	const char *text, size_t len, struct runtime_process *process, struct error **err);
+/** runtime_process_inherit() - what SPEC has for all processes of the container goes into PROCESS,
+ * which joins it. */
+void runtime_process_inherit(struct runtime_process *process, const struct runtime_spec *spec);
 void runtime_process_init(struct runtime_process *process);
 void runtime_process_clear(struct runtime_process *process);

@@ -155,8 +155,8 @@ static int read_personality(
 	/* The specification has room for flags and names none. */
 	if (count)
 		return spec_unsupported(&member, err, "there are no such flags");
-	spec->has_personality = true;
-	spec->personality = (uint32_t)number;
+	spec->process.has_personality = true;
+	spec->process.personality = (uint32_t)number;
 	return 0;
 }
 
@@ -267,7 +267,7 @@ static int read_net_devices(
 static int read_memory_policy(
 	const struct json *object, struct runtime_spec *spec, struct error **err)
 {
-	struct runtime_memory_policy *policy = &spec->memory_policy;
+	struct runtime_memory_policy *policy = &spec->process.memory_policy;
 	struct json setting, member, list;
 	int found = spec_opt_object(object, "memoryPolicy", &setting, err), number;
 	const char *word;

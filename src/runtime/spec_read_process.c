@@ -55,7 +55,7 @@ static int read_capabilities(
 	int found = spec_opt_object(object, "capabilities", &capabilities, err);
 	size_t count;
 
-	process->capabilities_for_user = true;
+	process->capabilities_for_user = process->capabilities_held = true;
 	if (found <= 0)
 		return found;
 	for (int set = 0; set < CAPABILITY_SET_COUNT; set++) {

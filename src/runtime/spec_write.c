@@ -347,11 +347,11 @@ static void write_rare(struct json_writer *w, const struct runtime_spec *spec)
 {
 	if (spec->mount_label)
 		json_put_string(w, "mountLabel", spec->mount_label);
-	if (spec->has_personality) {
+	if (spec->process.has_personality) {
 		json_write_key(w, "personality");
 		json_write_object_begin(w);
-		json_put_string(
-			w, "domain", spec_number_word(spec_personalities, (int)spec->personality));
+		json_put_string(w, "domain",
+			spec_number_word(spec_personalities, (int)spec->process.personality));
 		json_write_object_end(w);
 	}
 	if (spec->monotonic_offset.set || spec->boottime_offset.set) {
@@ -374,7 +374,7 @@ static void write_rare(struct json_writer *w, const struct runtime_spec *spec)
 		}
 		json_write_object_end(w);
 	}
-	write_memory_policy(w, &spec->memory_policy);
+	write_memory_policy(w, &spec->process.memory_policy);
 }
 
 static void write_linux(struct json_writer *w, const struct runtime_spec *spec)

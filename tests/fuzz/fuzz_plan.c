@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(block, data, size);
 	if (size >= 12) {
 		/* else nearly nothing gets past the first line */
-		const uint32_t head[3] = {PROCESS_PLAN_MAGIC, 1, (uint32_t)size};
+		const uint32_t head[3] = {PROCESS_PLAN_MAGIC, 2, (uint32_t)size};
 
 		memcpy(block, head, sizeof(head));
 	}

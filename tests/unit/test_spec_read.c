@@ -331,13 +331,13 @@ static void test_everything(void **state)
 	assert_false(spec->devices[1].has_file_mode);
 	assert_true(spec->seccomp->notifies);
 	assert_int_equal(spec->rootfs_propagation, PROPAGATION_RSLAVE);
-	assert_int_equal(spec->personality, 8);
+	assert_int_equal(spec->process.personality, 8);
 	assert_int_equal(spec->monotonic_offset.seconds, -3);
 	assert_int_equal(spec->boottime_offset.seconds, 7);
 	assert_true(spec->intel_rdt.enable_monitoring);
 	assert_string_equal(spec->net_devices[0].name, "eth0");
 	assert_null(spec->net_devices[1].name);
-	assert_int_equal(spec->memory_policy.mode, MPOL_BIND | MPOL_F_STATIC_NODES);
+	assert_int_equal(spec->process.memory_policy.mode, MPOL_BIND | MPOL_F_STATIC_NODES);
 }
 
 static void assert_round_trip(const struct runtime_spec *spec)
