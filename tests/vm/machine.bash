@@ -75,7 +75,7 @@ random.trust_cpu=on cryptomgr.notests tsc=reliable root=/dev/vda net.ifnames=0" 
 		-chardev "file,id=console,path=$files/console" -serial chardev:console \
 		-device virtio-blk-pci,drive=root \
 		-drive "if=none,id=job,format=raw,read-only=on,file=$files/job" -device virtio-blk-pci,drive=job \
-		-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= \
+		-netdev user,id=net,net=192.168.76.0/24,restrict=on -device virtio-net-pci,netdev=net,romfile= \
 		-device virtio-serial-pci \
 		-chardev "file,id=out,path=$files/out" -device virtserialport,chardev=out,name=out \
 		-chardev "file,id=err,path=$files/err" -device virtserialport,chardev=err,name=err \
