@@ -280,6 +280,7 @@ static int entrypoint_parse(const char *text, char ***ret, struct error **err)
 static int fill_config(struct store *store, const struct container_options *opts,
 	struct container_config *config, struct error **err)
 {
+	const char *network_mode = opts->network ? opts->network : "slirp4netns";
 	cleanup_free char *other = NULL;
 	struct network_options network = {0};
 	int number;
@@ -338,12 +339,13 @@ static int fill_config(struct store *store, const struct container_options *opts
 		namespace_mode(store, "ipc", opts->ipc, &config->ipc_mode, err) < 0 ||
 		namespace_mode(store, "uts", opts->uts, &config->uts_mode, err) < 0)
 		return -1;
-	if (network_parse(opts->network, &network, &other, err) < 0)
+	if (network_parse(network_mode, &network, &other, err) < 0)
 		return error_wrap(err, "--network");
 	network_options_clear(&network);
 	if (other)
-		return namespace_mode(store, "network", opts->network, &config->network_mode, err);
-	config->network_mode = xstrdup(opts->network);
+		return namespace_mode(store, "network", network_mode, &config->network_mode, err);
+	config->network_mode = xstrdup(network_mode);
+	config->network_is_default = !opts->network;
 	return 0;
 }
 

@@ -36,7 +36,6 @@ struct container_options {
 
 #define CONTAINER_OPTIONS_INIT                                                                     \
 	((struct container_options){                                                               \
-		.network = "slirp4netns",                                                          \
 		.pull = "missing",                                                                 \
 		.log_driver = "k8s-file",                                                          \
 		.shm_size_bytes = 65536 * 1024,                                                    \

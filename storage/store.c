@@ -76,7 +76,8 @@ static char *home_path(void)
 	return found;
 }
 
-static char *data_path_choose(const char *root, struct error **err)
+/* Where it is to be. *RET_WHY: where it cannot be, although it should; owned, else NULL */
+static char *data_path_choose(const char *root, char **ret_why)
 {
 	cleanup_free char *home = NULL;
 	const char *env;
@@ -92,19 +93,15 @@ static char *data_path_choose(const char *root, struct error **err)
 	if (env && env[0] == '/')
 		return path_join(env, "pod");
 	home = home_path();
-	if (!home) {
-		error_set(err, ERR_NOT_FOUND,
-			"no home directory for the store: HOME is not set and /etc/passwd has no "
-			"entry for uid %u; set HOME or XDG_DATA_HOME, or give --root" CHECK_SEE(
-				CHECK_STORE),
-			(unsigned int)geteuid());
-		return NULL;
-	}
-	return path_join(home, ".local/share/pod");
+	if (home)
+		return path_join(home, ".local/share/pod");
+	*ret_why = xasprintf(
+		"HOME is not set and /etc/passwd has no entry for uid %u", (unsigned int)geteuid());
+	return NULL;
 }
 
 /* Opens PATH, or makes it, as a directory that is ours alone. */
-static int open_private_dir(const char *path, struct error **err)
+static int open_private_dir(const char *what, const char *path, struct error **err)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
@@ -112,26 +109,26 @@ static int open_private_dir(const char *path, struct error **err)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
 		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			return error_errno(err, errno, "create runtime directory '%s'", path);
+			return error_errno(err, errno, "create %s '%s'", what, path);
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return error_set(err, ERR_INVALID,
-			"runtime directory '%s' is a file or a symbolic link; remove it, or set "
+			"%s '%s' is a file or a symbolic link; remove it, or set "
 			"XDG_RUNTIME_DIR" CHECK_SEE(CHECK_RUNTIME_DIR),
-			path);
+			what, path);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno, "open runtime directory '%s'", path);
+		return error_errno(err, errno, "open %s '%s'", what, path);
 	if (st.st_uid != geteuid())
 		return error_set(err, ERR_INVALID,
-			"runtime directory '%s' belongs to uid %u; set XDG_RUNTIME_DIR or give "
+			"%s '%s' belongs to uid %u; set XDG_RUNTIME_DIR or give "
 			"--runroot" CHECK_SEE(CHECK_RUNTIME_DIR),
-			path, (unsigned int)st.st_uid);
+			what, path, (unsigned int)st.st_uid);
 	if (st.st_mode & 077)
 		return error_set(err, ERR_INVALID,
-			"runtime directory '%s' is open to others (mode %04o); chmod it to "
+			"%s '%s' is open to others (mode %04o); chmod it to "
 			"0700" CHECK_SEE(CHECK_RUNTIME_DIR),
-			path, (unsigned int)(st.st_mode & 07777));
+			what, path, (unsigned int)(st.st_mode & 07777));
 	return steal_fd(&fd);
 }
 
@@ -145,7 +142,9 @@ static bool is_own_dir(const char *path)
 static int runtime_open(struct store *store, const char *runroot, struct error **err)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	cleanup_error struct error *why = NULL;
 	cleanup_free char *login = NULL;
+	bool is_last_resort = false;
 
 	if (!runroot)
 		runroot = getenv("POD_RUNROOT");
@@ -160,12 +159,21 @@ static int runtime_open(struct store *store, const char *runroot, struct error *
 	} else {
 		/* A shell without the variable (su, cron) still finds the login's directory. */
 		login = xasprintf("/run/user/%u", (unsigned int)geteuid());
-		store->runtime_path = is_own_dir(login)
-					      ? path_join(login, "pod")
-					      : xasprintf("/tmp/pod-%u", (unsigned int)geteuid());
+		is_last_resort = !is_own_dir(login);
+		store->runtime_path = is_last_resort
+					      ? xasprintf("/tmp/pod-%u", (unsigned int)geteuid())
+					      : path_join(login, "pod");
 	}
-	store->runtime_fd = open_private_dir(store->runtime_path, err);
-	return store->runtime_fd < 0 ? -1 : 0;
+	store->runtime_fd = open_private_dir("runtime directory", store->runtime_path, &why);
+	if (store->runtime_fd < 0 && is_last_resort &&
+		(why->errnum == EROFS || why->errnum == EACCES || why->errnum == ENOENT)) {
+		/* No /tmp to write to: at the store, which others cannot enter either. */
+		free(store->runtime_path);
+		store->runtime_path = path_join(store->data_path, "run");
+		store->runtime_fd = open_private_dir("runtime directory", store->runtime_path, err);
+		return store->runtime_fd < 0 ? -1 : 0;
+	}
+	return store->runtime_fd < 0 ? error_move(err, &why) : 0;
 }
 
 /* The version file is written last when a store is made: a store that was killed half way is just
@@ -212,7 +220,79 @@ static int version_check(struct store *store, struct error **err)
 		store->data_fd, "version", ours, strlen(ours), 0600, WRITE_SYNC, err);
 }
 
-static int data_open(struct store *store, struct error **err)
+/* The directory, made where it is not there yet. */
+static int data_dir_open(struct store *store, struct error **err)
+{
+	cleanup_free char *parent = xstrdup(store->data_path);
+
+	store->data_fd = open(store->data_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->data_fd < 0 && errno == ENOENT) {
+		/* Parents as the base directory specification wants them: private as well. */
+		*strrchr(parent, '/') = '\0';
+		if ((*parent && mkdir_p(parent, 0700, err) < 0) ||
+			mkdir_p(store->data_path, 0700, err) < 0)
+			return -1;
+		store->data_fd = open(store->data_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (store->data_fd < 0)
+		return error_errno(err, errno, "open the store '%s'", store->data_path);
+	return 0;
+}
+
+/* CI systems start us without a home, or with one that nobody may write to: a directory of our own
+ * that a next command finds again. WHY: what is wrong with the home. */
+static int data_dir_elsewhere(struct store *store, const char *why, struct error **err)
+{
+	static const char *const places[] = {"/var/tmp/pod-%u", "/tmp/pod-%u-store"};
+	cleanup_error struct error *refused = NULL;
+	bool is_new = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && store->data_fd < 0; i++) {
+		error_free(steal_ptr(&refused));
+		free(store->data_path);
+		store->data_path = xasprintf(places[i], (unsigned int)geteuid());
+		is_new = access(store->data_path, F_OK) < 0;
+		/* Anybody may have made it first. */
+		store->data_fd = open_private_dir("store", store->data_path, &refused);
+	}
+	if (store->data_fd < 0) {
+		error_move(err, &refused);
+		return error_wrap(err,
+			"no place for the store: %s; set HOME, XDG_DATA_HOME or POD_ROOT, or give "
+			"--root" CHECK_SEE(CHECK_STORE),
+			why);
+	}
+	if (is_new)
+		log_warning("the store is '%s', because %s; set HOME, XDG_DATA_HOME or POD_ROOT, "
+			    "or give --root",
+			store->data_path, why);
+	return 0;
+}
+
+static bool is_chosen(const char *root)
+{
+	const char *env = getenv("POD_ROOT"), *data_home = getenv("XDG_DATA_HOME");
+
+	return root || (env && *env) || (data_home && data_home[0] == '/') || is_system_root();
+}
+
+static int data_dir_choose(struct store *store, const char *root, struct error **err)
+{
+	cleanup_error struct error *refused = NULL;
+	cleanup_free char *why = NULL;
+
+	store->data_path = data_path_choose(root, &why);
+	if (!store->data_path)
+		return data_dir_elsewhere(store, why, err);
+	if (data_dir_open(store, &refused) == 0)
+		return 0;
+	if (is_chosen(root) || (refused->errnum != EACCES && refused->errnum != EROFS &&
+				       refused->errnum != ENOENT && refused->errnum != EPERM))
+		return error_move(err, &refused);
+	return data_dir_elsewhere(store, refused->message, err);
+}
+
+static int data_open(struct store *store, const char *root, struct error **err)
 {
 	struct {
 		int *parent_fd, *fd;
@@ -226,20 +306,8 @@ static int data_open(struct store *store, struct error **err)
 		{&store->data_fd, &store->tmp_fd, "tmp"},
 	};
 
-	store->data_fd = open(store->data_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (store->data_fd < 0 && errno == ENOENT) {
-		cleanup_free char *parent = xstrdup(store->data_path);
-		char *slash = strrchr(parent, '/');
-
-		/* Parents as the base directory specification wants them: private as well. */
-		*slash = '\0';
-		if ((*parent && mkdir_p(parent, 0700, err) < 0) ||
-			mkdir_p(store->data_path, 0700, err) < 0)
-			return -1;
-		store->data_fd = open(store->data_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (store->data_fd < 0)
-		return error_errno(err, errno, "open the store '%s'", store->data_path);
+	if (data_dir_choose(store, root, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		*dirs[i].fd = open_dir(*dirs[i].parent_fd, dirs[i].name, 0700, err);
 		if (*dirs[i].fd < 0)
@@ -262,10 +330,7 @@ int store_open(const char *root, const char *runroot, struct store **ret, struct
 		.volumes_fd = -1,
 		.tmp_fd = -1,
 	};
-	store->data_path = data_path_choose(root, err);
-	if (!store->data_path)
-		return -1;
-	if (data_open(store, err) < 0 || runtime_open(store, runroot, err) < 0)
+	if (data_open(store, root, err) < 0 || runtime_open(store, runroot, err) < 0)
 		return -1;
 	store->rootless = userns_needed();
 	*ret = steal_ptr(&store);

@@ -67,6 +67,7 @@ static const struct field fields[] = {
 	FIELD("cgroupnsMode", cgroupns_mode),
 	FIELD("oomScoreAdj", oom_score_adj),
 	FIELD("networkMode", network_mode),
+	FIELD("networkIsDefault", network_is_default),
 	FIELD("ports", ports),
 	FIELD("dnsServers", dns_servers),
 	FIELD("dnsSearches", dns_searches),

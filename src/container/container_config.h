@@ -56,6 +56,7 @@ struct container_config {
 
 	/* Network. */
 	char *network_mode; /* "slirp4netns[:options]", "none", "host", "container:<id>" */
+	bool network_is_default; /* nobody asked for it: without /dev/net/tun it is "host" */
 	char **ports;       /* docker's -p syntax, image's with -P included */
 	char **dns_servers, **dns_searches, **dns_options, **add_hosts;
 

@@ -131,10 +131,23 @@ static int prepare_network(struct store *store, const struct container_config *c
 {
 	struct network_options *network = &plan->network;
 	cleanup_free char *other = NULL;
+	const char *mode = config->network_mode;
 	size_t count = strv_length(config->ports);
 
-	if (network_parse(config->network_mode, network, &other, err) < 0 ||
-		choose_namespace(store, plan, NAMESPACE_NETWORK, config->network_mode, err) < 0)
+	if (network_parse(mode, network, &other, err) < 0)
+		return -1;
+	if (config->network_is_default && network->mode == NETWORK_SLIRP4NETNS) {
+		cleanup_free char *lacks = network_lacks();
+
+		if (lacks) {
+			log_warning("the container shares the network around it%s: %s",
+				count ? ", its ports are not mapped" : "", lacks);
+			network->mode = NETWORK_HOST;
+			mode = "host";
+			count = 0;
+		}
+	}
+	if (choose_namespace(store, plan, NAMESPACE_NETWORK, mode, err) < 0)
 		return -1;
 	network->runtime_dir_fd = store->runtime_fd;
 	network->id = config->id;

@@ -23,6 +23,7 @@
 #include "rootless/userns.h"
 #include "runtime/runtime.h"
 #include "runtime/single_id.h"
+#include "util/check.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -335,6 +336,7 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.id = start->container->config->id,
 		.notes = notes,
 		.single_id = start->single_id,
+		.can_share_pids = true,
 	};
 
 	if (start->single_id &&
@@ -370,9 +372,12 @@ static void tear_down(struct start *start, struct supervisor *sup)
 		(void)unlinkat(start->store->runtime_fd, sup->control_socket, 0);
 	if (sup->userns_listen_fd >= 0)
 		(void)unlinkat(start->store->runtime_fd, sup->userns_socket, 0);
+	fd_replace(&sup->listen_fd, -1);
+	fd_replace(&sup->userns_listen_fd, -1);
 	/* It never ran: back to "created". */
 	if (sup->has_run_file && !start->restart_count)
 		(void)unlinkat(start->container->dir_fd, "run.json", 0);
+	sup->has_run_file = false;
 }
 
 static uint32_t monitor_restart(enum restart_kind kind)
@@ -472,7 +477,7 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	cleanup_strv char **notes = NULL;
 	struct error *failed = NULL;
 	struct monitor_handover handover;
-	int null_fd;
+	int null_fd, result;
 
 	(void)setsid(); /* a fresh child is never a group leader */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -492,7 +497,21 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 		if (null_fd > 2)
 			close_keep_errno(null_fd);
 	}
-	if (bring_up(start, &sup, &notes, &failed) < 0) {
+	result = bring_up(start, &sup, &notes, &failed);
+	if (result < 0 && runtime_wants_shared_pids(failed)) {
+		/* Once more, with the processes of the container around us in sight. */
+		tear_down(start, &sup);
+		error_free(steal_ptr(&failed));
+		strv_free(steal_ptr(&notes));
+		runtime_spec_share_pids(start->plan->spec);
+		strv_append(&notes,
+			"the kernel refuses a new /proc because this one is partly masked: the "
+			"container's processes and those around it see each other; unmask it "
+			"outside: --security-opt unmask=ALL, with docker "
+			"systempaths=unconfined" CHECK_SEE(CHECK_PROC));
+		result = bring_up(start, &sup, &notes, &failed);
+	}
+	if (result < 0) {
 		tear_down(start, &sup);
 		if (start->restart_count)
 			restart_failed(start->container, failed);

@@ -223,6 +223,21 @@ void network_stop(struct network *network)
 	*network = NETWORK_INIT;
 }
 
+char *network_lacks(void)
+{
+	static const char tun[] = "/dev/net/tun";
+
+	if (access(tun, F_OK) < 0)
+		return xasprintf("device '%s' does not exist; load it as root with 'modprobe tun', "
+				 "or give it to the container around pod: --device %s",
+			tun, tun);
+	if (access(tun, R_OK | W_OK) < 0)
+		return xasprintf("device '%s' may not be opened (%s); make it accessible as root "
+				 "with 'chmod 666 %s'",
+			tun, strerror(errno), tun);
+	return NULL;
+}
+
 /* The helper gave up: say what it said, and for the common causes the remedy. */
 static int helper_failed(struct network *network, struct error **err)
 {

@@ -169,10 +169,18 @@ static int set_root_propagation(const struct runtime_spec *spec, struct error **
 	return 0;
 }
 
-static int set_names(const struct runtime_spec *spec, struct error **err)
+static int set_names(struct init_context *context, struct error **err)
 {
-	if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
-		return error_errno(err, errno, "set host name '%s'", spec->hostname);
+	const struct runtime_spec *spec = context->spec;
+
+	if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0) {
+		/* The kernel lets us; podman's and docker's own filters let nobody. */
+		if (errno != EPERM || !context->opts->can_share_pids)
+			return error_errno(err, errno, "set host name '%s'", spec->hostname);
+		init_note(context,
+			"the container keeps the host name around it, because a seccomp filter "
+			"there refuses sethostname; lift it: --security-opt seccomp=unconfined");
+	}
 	if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
 		return error_errno(err, errno, "set domain name '%s'", spec->domainname);
 	return 0;
@@ -244,6 +252,10 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 	/* Nothing that is mounted here may reach the host; what the host mounts may come in. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_errno(err, errno, "separate the mounts from the host's");
+	if (context->opts->can_share_pids &&
+		spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW &&
+		init_try_proc(context, err) < 0)
+		return -1;
 	if (place_root(context, err) < 0)
 		return error_wrap(err, "container's root");
 	if (init_mount_all(context, err) < 0 || init_make_devices(context, err) < 0)
@@ -252,7 +264,7 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 		return -1;
 	if (run_create_hooks(context, err) < 0)
 		return -1;
-	if (set_names(spec, err) < 0 || init_write_sysctls(context, err) < 0 ||
+	if (set_names(context, err) < 0 || init_write_sysctls(context, err) < 0 ||
 		init_mask_paths(context, err) < 0 || init_readonly_paths(context, err) < 0)
 		return -1;
 	if (spec->namespaces[NAMESPACE_NETWORK].mode == NAMESPACE_NEW && loopback_up(err) < 0)

@@ -20,6 +20,7 @@ struct init_context {
 	int root_fd;    /* the root mount, attached */
 	pid_t host_pid; /* of init, as its caller sees it; only with hooks */
 	int proc_fd;    /* procfs mounted by us, -1 none or the outer one */
+	int early_proc_fd; /* the same, until it has its place */
 	bool dev_is_mounted;
 	bool dev_is_foreign; /* /dev is a bind mount of the user's: nothing is made in it */
 };
@@ -52,6 +53,8 @@ __attribute__((noreturn)) void init_reap(int child);
 void init_hide_command_line(void);
 
 /* mounts.c */
+/* Make /proc before anything else, for who can do without (runtime_options.can_share_pids). */
+int init_try_proc(struct init_context *context, struct error **err);
 int init_mount_all(struct init_context *context, struct error **err);
 int init_mask_paths(struct init_context *context, struct error **err);
 int init_readonly_paths(struct init_context *context, struct error **err);

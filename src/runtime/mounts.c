@@ -89,8 +89,11 @@ static int make_proc(
 	struct init_context *context, const struct mount_options *opts, struct error **err)
 {
 	cleanup_error struct error *why = NULL;
-	int fd = mount_new("proc", "proc", opts, &why);
+	int fd = context->early_proc_fd;
 
+	context->early_proc_fd = -1;
+	if (fd < 0)
+		fd = mount_new("proc", "proc", opts, &why);
 	if (fd >= 0) {
 		context->proc_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		return fd;
@@ -105,6 +108,28 @@ static int make_proc(
 			"sees the outer one; run pod outside of the container, or unmask its /proc "
 			"(--security-opt unmask=ALL)" CHECK_SEE(CHECK_PROC));
 	return fd;
+}
+
+int init_try_proc(struct init_context *context, struct error **err)
+{
+	const struct runtime_spec *spec = context->spec;
+
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		struct mount_options opts;
+
+		if (!str_equal(spec->mounts[i].type, "proc"))
+			continue;
+		if (mount_options_parse(spec->mounts[i].options, &opts, err) < 0)
+			return -1;
+		context->early_proc_fd = mount_new("proc", "proc", &opts, err);
+		mount_options_clear(&opts);
+		if (context->early_proc_fd >= 0)
+			return 0;
+		if (is_refusal(*err))
+			(*err)->kind = ERR_UNSUPPORTED;
+		return -1;
+	}
+	return 0;
 }
 
 static int make_devpts(const struct mount_options *opts, struct error **err)

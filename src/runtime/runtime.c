@@ -400,6 +400,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.root_fd = -1,
 		.proc_fd = -1,
 		.time_fd = -1,
+		.early_proc_fd = -1,
 	};
 	struct helper helper = {.context = &context};
 	struct runtime_instance instance = {
@@ -461,6 +462,28 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	}
 	*ret = instance;
 	return 0;
+}
+
+bool runtime_wants_shared_pids(const struct error *failed)
+{
+	return failed->kind == ERR_UNSUPPORTED &&
+	       (failed->errnum == EPERM || failed->errnum == EACCES || failed->errnum == EBUSY);
+}
+
+void runtime_spec_share_pids(struct runtime_spec *spec)
+{
+	spec->namespaces[NAMESPACE_PID].mode = NAMESPACE_INHERIT;
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		struct runtime_mount *mount = &spec->mounts[i];
+
+		if (!mount->type || strcmp(mount->type, "proc") != 0)
+			continue;
+		free(mount->type);
+		free(mount->source);
+		mount->type = xstrdup("bind");
+		mount->source = xstrdup("/proc");
+		strv_append(&mount->options, "rbind");
+	}
 }
 
 bool runtime_init_has_ended(const struct runtime_instance *instance)

@@ -56,6 +56,10 @@ struct runtime_options {
 	 * from answer_fd (borrowed; single_id_start()). */
 	bool single_id;
 	int answer_fd;
+	/* Where the kernel refuses a new /proc (this one is partly masked): fail, so that
+	 * runtime_wants_shared_pids() holds, instead of showing the caller's with ids that the
+	 * container does not know. */
+	bool can_share_pids;
 	/* What runs when execve is done lives on without the caller. */
 	bool outlives_caller;
 	/* Listening SOCK_SEQPACKET socket (borrowed) on which init waits for runtime_connect()
@@ -135,6 +139,13 @@ int runtime_listen(int dir_fd, const char *name, struct error **err);
  * On return 0 the command is running and sync_fd is closed. poststart hooks are the caller's.
  */
 int runtime_start(struct runtime_instance *instance, struct error **err);
+
+/** runtime_wants_shared_pids() - did starting fail because of /proc alone? Then it goes on in the
+ * caller's pid namespace: runtime_spec_share_pids(), and from the beginning. */
+bool runtime_wants_shared_pids(const struct error *failed);
+
+/** runtime_spec_share_pids() - no pid namespace of its own, and the caller's /proc. */
+void runtime_spec_share_pids(struct runtime_spec *spec);
 
 /** runtime_init_has_ended() - init is dead already: runtime_start() will say why it failed. */
 bool runtime_init_has_ended(const struct runtime_instance *instance);

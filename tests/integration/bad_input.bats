@@ -278,7 +278,7 @@ hostile()
 	run --separate-stderr "$LIB/without" newuidmap pod run --rm --network none localhost/busybox true
 	assert_success
 	assert_equal "${#stderr_lines[@]}" 1
-	assert_stderr --regexp "one to the host.*'newuidmap' is not installed.*uidmap$"
+	assert_stderr --regexp "one to the host.*'newuidmap' is not installed.*uidmap"
 }
 
 @test "slirp4netns is missing" {
@@ -287,9 +287,14 @@ hostile()
 	assert_fault 125 slirp4netns "--network"
 }
 
-@test "there is no /dev/net/tun" {
+@test "there is no /dev/net/tun: the network around it, and a line that says so; asked for, it is refused" {
 	load_busybox
-	run --separate-stderr "$LIB/without" tun pod run --rm localhost/busybox true
+	run --separate-stderr "$LIB/without" tun pod run --rm localhost/busybox readlink /proc/self/ns/net
+	assert_success
+	assert_output "$(readlink /proc/self/ns/net)"
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_stderr --regexp "shares the network around it: device '/dev/net/tun' .*modprobe tun"
+	run --separate-stderr "$LIB/without" tun pod run --rm --network slirp4netns localhost/busybox true
 	assert_fault 125 /dev/net/tun
 }
 

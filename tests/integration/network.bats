@@ -261,7 +261,7 @@ hidden()
 
 @test "no /dev/net/tun, no slirp4netns: one line with the remedy, nothing left" {
 	skip_without subuid
-	run --separate-stderr hidden /dev/net -- pod run --rm localhost/busybox true
+	run --separate-stderr hidden /dev/net -- pod run --rm --network slirp4netns localhost/busybox true
 	assert_fault 125 /dev/net/tun "does not exist" "modprobe tun" "--network none"
 	helper=$(command -v slirp4netns)
 	run --separate-stderr hidden "$(readlink -f "$helper")" -- pod run --rm localhost/busybox true
