@@ -163,6 +163,7 @@ static const struct command_entry root_commands[] = {
 	{"commit",
 		.instead =
 			"'pod cp CONTAINER:/ - | pod import - NAME' makes an image of its files"},
+	{"completion", &command_completion},
 	{"compose", .instead = "start each service with 'pod run'"},
 	{"container", &command_container},
 	{"context", .instead = "there is no daemon; 'pod --root' chooses another store"},

@@ -7,6 +7,7 @@
 
 extern const struct command command_attach;
 extern const struct command command_complete;
+extern const struct command command_completion;
 extern const struct command command_container_exists;
 extern const struct command command_container_inspect;
 extern const struct command command_container_prune;

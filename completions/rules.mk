@@ -1,19 +1,19 @@
-# Completion scripts are made from the command tree and committed, so that they can be read and
-# packaged without building; manual pages are made with the programs.
+# Completion scripts are printed by the program and committed, so that they can be read and packaged
+# without building; manual pages are made with the programs.
 
 completion_files = completions/pod.bash completions/_pod completions/pod.fish
 
 completions: $(B)/pod
 	for f in $(completion_files); do \
 		case $$f in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
-		$(B)/pod __complete $$shell > $(srcdir)/$$f || exit 1; \
+		$(B)/pod completion $$shell > $(srcdir)/$$f || exit 1; \
 	done
 
 # The committed files are those that the program makes.
 check-completions: $(B)/pod
 	@for f in $(completion_files); do \
 		case $$f in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
-		$(B)/pod __complete $$shell | cmp - $(srcdir)/$$f || \
+		$(B)/pod completion $$shell | cmp - $(srcdir)/$$f || \
 			{ echo "$$f is stale: run 'make completions'"; exit 1; }; \
 	done
 

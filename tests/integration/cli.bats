@@ -445,40 +445,7 @@ local       v1"
 	assert_output runs
 }
 
-# --- completions and manual pages -----------------------------------------------------------------------------
-
-# complete_words WORD... - what bash offers for the last word
-complete_words()
-{
-	bash -c '
-		source <(pod __complete bash)
-		compopt() { :; }
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-		_pod
-		printf "%s\n" "${COMPREPLY[@]}"' complete "$@"
-}
-
-@test "completions in bash" {
-	load_busybox
-	pod create --name c1 localhost/busybox true
-	pod volume create v1
-	run complete_words pod volu
-	assert_output volume
-	run complete_words pod container exi
-	assert_output exists
-	run complete_words pod ps --no-t
-	assert_output --no-trunc
-	run complete_words pod ps --sort run
-	assert_output runningfor
-	run complete_words pod rm --force c
-	assert_output c1
-	run complete_words pod volume inspect ''
-	assert_output v1
-	run complete_words pod run --name x local
-	assert_output localhost/busybox:latest
-	run complete_words pod --root /nowhere volu
-	assert_output volume
-}
+# --- manual pages -----------------------------------------------------------------------------
 
 @test "manual pages for every command" {
 	run pod __man man

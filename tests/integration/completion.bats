@@ -1,0 +1,207 @@
+# Completion: what pod offers for a line, and that bash, zsh and fish take it, each on a terminal.
+load ../lib/common
+
+# offers LINE... - what is offered for the last word, without descriptions, sorted
+offers()
+{
+	# shellcheck disable=SC2016 # for that shell
+	run bash -o pipefail -c 'pod __complete -- "$@" | cut -f1 | LC_ALL=C sort' complete "$@"
+	assert_success
+}
+
+# --- what is offered -------------------------------------------------------------------------------
+
+@test "commands, groups, second spellings" {
+	offers volu
+	assert_output volume
+	offers container exi
+	assert_output exists
+	offers container l
+	assert_output $'list\nlogs\nls'
+	offers --log-level debug --root /nowhere volume ins
+	assert_output inspect
+	offers __
+	assert_output ""
+	offers nothing x
+	assert_output ""
+	run pod __complete -- volume rm
+	assert_output --regexp $'^rm\t[a-z]'
+}
+
+@test "options: each once, but for those that add up" {
+	offers ps --no-t
+	assert_output --no-trunc
+	offers ps --no-trunc --no-t
+	assert_output ""
+	offers run --env A=1 --env
+	assert_output $'--env\n--env-file'
+	offers rm -f --fo
+	assert_output ""
+	offers run localhost/busybox --ent
+	assert_output ":files "
+}
+
+@test "values: of the table, of the kind, of the name" {
+	offers ps --sort run
+	assert_output $'runningfor'
+	offers run --pull=n
+	assert_output $'--pull=never\n--pull=newer'
+	offers kill -s SIGT
+	assert_output $'SIGTERM\nSIGTRAP\nSIGTSTP\nSIGTTIN\nSIGTTOU'
+	offers run --cap-add NET_A
+	assert_output NET_ADMIN
+	offers ps --filter stat
+	assert_output status=
+	offers ps --filter=status=ex
+	assert_output --filter=status=exited
+	offers run --env-file ./x
+	assert_output ":files "
+	offers run --cidfile=./x
+	assert_output ":files --cidfile="
+	offers --root ""
+	assert_output ":directories "
+	offers doctor sub
+	assert_output subordinate-ids
+	run env -i "PATH=$PATH" "HOME=$HOME" ONLY=1 pod __complete -- run -e ON
+	assert_output ONLY
+}
+
+@test "names and ids from the store, and what a hostile store has" {
+	load_busybox
+	pod create --name one localhost/busybox true
+	pod create --name two localhost/busybox true
+	pod volume create data
+	local id image
+
+	id=$(pod inspect --format '{{.Id}}' two)
+	image=$(pod image inspect --format '{{.Id}}' localhost/busybox)
+	offers rm ""
+	assert_output $'one\ntwo'
+	offers rm one ""
+	assert_output two
+	offers rm "${id:0:4}"
+	assert_output "${id:0:12}"
+	offers start t
+	assert_output two
+	offers stop ""
+	assert_output ""
+	offers run --network container:
+	assert_output ""
+	offers run --name x busy
+	assert_output busybox:latest
+	offers run --name x local
+	assert_output localhost/busybox:latest
+	offers rmi "${image:0:5}"
+	assert_output "${image:0:12}"
+	offers volume rm ""
+	assert_output data
+	offers run -v da
+	assert_output $':files \ndata:'
+	offers run -v data:/x:r
+	assert_output $'data:/x:ro\ndata:/x:rw'
+	offers cp o
+	assert_output $':files \none:'
+	offers inspect ""
+	assert_output $'busybox:latest\ndata\none\ntwo'
+	offers --root "$HOME/other" rm ""
+	assert_output ""
+	rm -rf "$HOME/other"
+	pod run -d --name three --network none localhost/busybox sleep 1000 >/dev/null
+	offers run --network container:
+	assert_output container:three
+	offers exec ""
+	assert_output three
+	offers start ""
+	assert_output $'one\ntwo'
+}
+
+@test "completion starts one program, not one for each candidate" {
+	load_busybox
+	for i in 1 2 3; do pod create --name "c$i" localhost/busybox true; done
+	# shellcheck disable=SC2016 # for that shell
+	run bash -c 'source <(pod completion bash); compopt() { :; }
+		COMP_WORDS=(pod rm "") COMP_CWORD=2 COMP_LINE="pod rm " COMP_POINT=7
+		exec 3>"$1"; BASH_XTRACEFD=3; set -x; _pod; set +x
+		echo "${COMPREPLY[@]}"; grep -c "__complete" "$1"' complete "$BATS_TEST_TMPDIR/trace"
+	assert_output $'c1 c2 c3\n1'
+}
+
+# --- the shells --------------------------------------------------------------------------------------
+
+# The completed line is printed by the shell itself: Ctrl-A, "echo @ ", Enter. Answers stand at the
+# beginning of a line.
+steps='send pod volu\t\x01echo @ \n
+expect [\r\n]@ pod volume *\r
+send pod rm --force o\t\x01echo @ \n
+expect [\r\n]@ pod rm --force one *\r
+send pod run --pull=a\t\x01echo @ \n
+expect [\r\n]@ pod run --pull=always *\r
+send pod run --rm localhost/bu\t\x01echo @ \n
+expect [\r\n]@ pod run --rm localhost/busybox:latest *\r
+send pod load -i some-f\t\x01echo @ \n
+expect [\r\n]@ pod load -i some-file *\r
+send pod run --env-file=./some-f\t\x01echo @ \n
+expect [\r\n]@ pod run --env-file=./some-file *\r
+send pod run --network container:t\t\x01echo @ \n
+expect [\r\n]@ pod run --network container:three *\r
+send pod ps --filter status=cr\t\x01echo @ \n
+expect [\r\n]@ pod ps --filter status=created *\r
+send pod run -v da\t/x\x01echo @ \n
+expect [\r\n]@ pod run -v data:/x *\r
+send pod cp two\t/etc/passwd .\x01echo @ \n
+expect [\r\n]@ pod cp two:/etc/passwd . *\r
+line exit'
+
+store_for_shells()
+{
+	load_busybox
+	pod create --name one localhost/busybox true
+	pod create --name two localhost/busybox true
+	pod run -d --name three --network none localhost/busybox sleep 1000 >/dev/null
+	pod volume create data
+	: >some-file
+}
+
+@test "bash" {
+	store_for_shells
+	run on_pty "expect [\$]
+line PS1='ready> '; source <(pod completion bash)
+expect [\r\n]ready>
+$steps" bash --norc --noprofile -i
+	assert_success
+}
+
+@test "bash without = and : in COMP_WORDBREAKS" {
+	store_for_shells
+	run on_pty "expect [\$]
+line PS1='ready> '; COMP_WORDBREAKS=\${COMP_WORDBREAKS//[=:]}; source <(pod completion bash)
+expect [\r\n]ready>
+$steps" bash --norc --noprofile -i
+	assert_success
+}
+
+@test "zsh" {
+	store_for_shells
+	run on_pty "expect %
+line PS1='ready> '; bindkey -e; autoload -Uz compinit; compinit -D -u; source <(pod completion zsh)
+expect [\r\n]ready>
+$steps" zsh -f -i
+	assert_success
+	mkdir functions
+	pod completion zsh >functions/_pod
+	run on_pty "expect %
+line PS1='ready> '; bindkey -e; fpath=(\$PWD/functions \$fpath); autoload -Uz compinit; compinit -D -u
+expect [\r\n]ready>
+$steps" zsh -f -i
+	assert_success
+}
+
+@test "fish" {
+	store_for_shells
+	pod completion fish >script.fish
+	run on_pty "expect >
+line function fish_prompt; echo 'ready> '; end; source script.fish
+expect [\r\n]ready>
+$steps" env TERM=dumb fish --private --no-config -i
+	assert_success
+}
