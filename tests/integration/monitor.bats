@@ -393,6 +393,18 @@ gone()
 	[ "$after" -le 64 ]
 }
 
+@test "ten thousand attach and leave (a million in check-long): nothing grows" {
+	local count=10000
+
+	[ -z "${POD_TEST_LONG-}" ] || count=1000000
+	run_detached many -- sleep 1000
+	run "$LIB/attach_many.py" "$count" "$XDG_RUNTIME_DIR/pod/$(pod inspect -f '{{.Id}}' many).sock" \
+		"$(monitor_pid many)"
+	assert_success
+	run pod exec many echo here
+	assert_output here
+}
+
 @test "stdin of a detached container stays open for the next client" {
 	local client i
 
