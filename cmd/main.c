@@ -64,7 +64,8 @@ static int run_leaf(struct command_context *ctx, const struct command *command, 
 		command_help(ctx, command, path);
 		return 0;
 	}
-	apply_globals(ctx, globals);
+	if (!ctx->group)
+		apply_globals(ctx, globals);
 	return command->run(ctx, argc, argv, err);
 }
 

@@ -71,8 +71,8 @@ static int oci_begin(struct command_context *ctx, const char *path, struct error
 	if (!is_word(globals->rootless, rootless_words))
 		return error_set(err, ERR_USAGE, "--rootless '%s': must be auto, true or false",
 			globals->rootless);
-	if (globals->debug)
-		log_set_level(LOG_LEVEL_DEBUG);
+	/* Our stderr is the container's: what is only interesting stays away from it. */
+	log_set_level(globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 	return 1;
 }
 
@@ -123,6 +123,15 @@ void oci_log_notes(struct command_context *ctx, char **notes)
 			log_warning("%s", *note);
 	}
 	strv_free(notes);
+}
+
+void oci_log_warnings(struct command_context *ctx, char **warnings)
+{
+	for (char **warning = warnings; warning && *warning; warning++) {
+		log_line(ctx->group, "warning", *warning);
+		fprintf(stderr, "Warning: %s\n", *warning);
+	}
+	strv_free(warnings);
 }
 
 int oci_open_root(struct command_context *ctx, struct oci_root *ret, struct error **err)
@@ -192,17 +201,26 @@ int oci_create_from(struct command_context *ctx, struct oci_create_command *opts
 }
 
 extern const struct command command_oci_create, command_oci_start, command_oci_state,
-	command_oci_kill, command_oci_delete, command_oci_run, command_oci_list, command_oci_exec;
+	command_oci_kill, command_oci_delete, command_oci_run, command_oci_list, command_oci_exec,
+	command_oci_pause, command_oci_resume, command_oci_update, command_oci_events,
+	command_oci_ps, command_oci_spec, command_oci_features;
 
 static const struct command_entry oci_commands[] = {
 	{"create", &command_oci_create},
 	{"delete", &command_oci_delete},
+	{"events", &command_oci_events},
 	{"exec", &command_oci_exec},
+	{"features", &command_oci_features},
 	{"kill", &command_oci_kill},
 	{"list", &command_oci_list},
+	{"pause", &command_oci_pause},
+	{"ps", &command_oci_ps},
+	{"resume", &command_oci_resume},
 	{"run", &command_oci_run},
+	{"spec", &command_oci_spec},
 	{"start", &command_oci_start},
 	{"state", &command_oci_state},
+	{"update", &command_oci_update},
 	{NULL},
 };
 

@@ -25,6 +25,9 @@ int oci_fill_create(
 	struct command_context *ctx, struct oci_create_options *opts, struct error **err);
 /** oci_log_notes() - fall-backs taken, into the log; on stderr with --debug. Frees them. */
 void oci_log_notes(struct command_context *ctx, char **notes);
+/** oci_log_warnings() - into the log and on stderr. Frees them. Not for create, whose stderr is the
+ * container's. */
+void oci_log_warnings(struct command_context *ctx, char **warnings);
 /**
  * oci_check_preserved() - descriptors to be passed on are open, before we open any ourselves
  * @count: 3..3+COUNT-1; those of LISTEN_FDS (sd_listen_fds(3)) are added

@@ -197,6 +197,7 @@ static int delete_run(struct command_context *ctx, int argc, char **argv, struct
 	cleanup_oci_root struct oci_root root = {.fd = -1};
 	struct delete_options opts = {0};
 	cleanup_strv char **ids = NULL;
+	char **warnings = NULL;
 	int first, status = 0;
 
 	if (options_parse(&command_oci_delete, argc, argv, &opts, &first, err) < 0 ||
@@ -205,14 +206,18 @@ static int delete_run(struct command_context *ctx, int argc, char **argv, struct
 		return -1;
 	if (!opts.regex && oci_id_check(argv[first], err) < 0)
 		return -1;
-	if (!opts.regex)
-		return oci_delete(&root, argv[first], opts.force, err);
+	if (!opts.regex) {
+		status = oci_delete(&root, argv[first], opts.force, &warnings, err);
+		oci_log_warnings(ctx, warnings);
+		return status;
+	}
 	for (char **id = ids; id && *id; id++) {
 		cleanup_error struct error *one = NULL;
 
-		if (oci_delete(&root, *id, opts.force, &one) < 0)
+		if (oci_delete(&root, *id, opts.force, &warnings, &one) < 0)
 			status = command_report(&command_oci_delete, one, status);
 	}
+	oci_log_warnings(ctx, warnings);
 	return status;
 }
 

@@ -55,9 +55,9 @@ struct container_config {
 	char *oom_score_adj;  /* decimal; NULL: as the caller's */
 
 	/* Network. */
-	char *network_mode; /* "slirp4netns[:options]", "none", "host", "container:<id>" */
+	char *network_mode;      /* "slirp4netns[:options]", "none", "host", "container:<id>" */
 	bool network_is_default; /* nobody asked for it: without /dev/net/tun it is "host" */
-	char **ports;       /* docker's -p syntax, image's with -P included */
+	char **ports;            /* docker's -p syntax, image's with -P included */
 	char **dns_servers, **dns_searches, **dns_options, **add_hosts;
 
 	/* Mounts: --mount syntax ("type=bind,source=...,destination=...,ro"), one per mount,

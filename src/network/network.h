@@ -65,8 +65,8 @@ struct network_options {
  */
 int network_parse(
 	const char *text, struct network_options *ret, char **ret_container, struct error **err);
-/** network_lacks() - why slirp4netns cannot make a network here: "device '/dev/net/tun' ...; remedy",
- * owned; NULL: nothing is known to be missing. */
+/** network_lacks() - why slirp4netns cannot make a network here: "device '/dev/net/tun' ...;
+ * remedy", owned; NULL: nothing is known to be missing. */
 char *network_lacks(void);
 /** network_options_clear() - free ports and strings. */
 void network_options_clear(struct network_options *opts);

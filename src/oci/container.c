@@ -178,7 +178,8 @@ static int kill_and_wait(const struct oci_container *container, struct error **e
 	return 0;
 }
 
-static void run_poststop(const struct oci_record *record, const struct runtime_spec *spec)
+static void run_poststop(
+	const struct oci_record *record, const struct runtime_spec *spec, char ***warnings)
 {
 	const struct runtime_state state = {
 		.id = record->id,
@@ -188,11 +189,11 @@ static void run_poststop(const struct oci_record *record, const struct runtime_s
 	};
 	cleanup_free char *text = runtime_state_text(&state);
 
-	hooks_run_all(&spec->hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, text);
+	hooks_run_all(&spec->hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, text, warnings);
 }
 
-int oci_container_destroy(
-	const struct oci_root *root, const struct oci_container *container, struct error **err)
+int oci_container_destroy(const struct oci_root *root, const struct oci_container *container,
+	char ***warnings, struct error **err)
 {
 	cleanup_runtime_spec struct runtime_spec *spec = NULL;
 	cleanup_error struct error *why = NULL;
@@ -206,7 +207,7 @@ int oci_container_destroy(
 		return error_errno(
 			err, errno, "remove the record of container '%s'", container->record.id);
 	if (spec)
-		run_poststop(&container->record, spec);
+		run_poststop(&container->record, spec, warnings);
 	return oci_sweep(root, container->record.id, container->dir_fd, err);
 }
 
@@ -226,7 +227,8 @@ static int delete_leftover(const struct oci_root *root, const char *id, struct e
 	return oci_sweep(root, id, dir_fd, err);
 }
 
-int oci_delete(const struct oci_root *root, const char *id, bool force, struct error **err)
+int oci_delete(const struct oci_root *root, const char *id, bool force, char ***warnings,
+	struct error **err)
 {
 	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
 	cleanup_error struct error *why = NULL;
@@ -245,5 +247,5 @@ int oci_delete(const struct oci_root *root, const char *id, bool force, struct e
 			oci_status_word(status));
 	if (kill_and_wait(&container, err) < 0)
 		return -1;
-	return oci_container_destroy(root, &container, err);
+	return oci_container_destroy(root, &container, warnings, err);
 }

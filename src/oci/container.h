@@ -42,7 +42,7 @@ struct oci_create_options {
 	bool no_pivot, no_new_keyring;
 	enum oci_cgroup_manager cgroup_manager;
 	enum oci_cgroup_errors cgroup_errors;
-	char ***notes; /* fall-backs are appended; NULL: not wanted */
+	char ***notes; /* fall-backs and warnings are appended */
 };
 
 /** oci_create() - the process's stdio becomes the container's. Changes the current directory.
@@ -65,8 +65,10 @@ int oci_start(const struct oci_root *root, const char *id, struct error **err);
 /** oci_kill() - SIGNAL to init, or to all processes. @err: ERR_CONFLICT when it has ended */
 int oci_kill(const struct oci_root *root, const char *id, int signal, bool all, struct error **err);
 
-/** oci_delete() - FORCE: kill it when it runs; one that does not exist is fine. */
-int oci_delete(const struct oci_root *root, const char *id, bool force, struct error **err);
+/** oci_delete() - FORCE: kill it when it runs; one that does not exist is fine. Failures of
+ * poststop hooks are appended to WARNINGS. */
+int oci_delete(const struct oci_root *root, const char *id, bool force, char ***warnings,
+	struct error **err);
 
 /** oci_config_read() - the configuration in DIR_FD/NAME. Returns it, owned, or NULL. */
 struct runtime_spec *oci_config_read(

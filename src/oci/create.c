@@ -402,7 +402,7 @@ int oci_run(const struct oci_root *root, const struct oci_run_options *opts, str
 			result = -1;
 		}
 	} else if (faccessat(c.dir_fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   oci_container_destroy(root, &c.container, err) < 0) {
+		   oci_container_destroy(root, &c.container, opts->create.notes, err) < 0) {
 		result = -1;
 	}
 	destroyed = true;

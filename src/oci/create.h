@@ -7,5 +7,5 @@
 int oci_sweep(const struct oci_root *root, const char *id, int dir_fd, struct error **err);
 
 /** oci_container_destroy() - undo what create did. Init has ended, the lock is held. */
-int oci_container_destroy(
-	const struct oci_root *root, const struct oci_container *container, struct error **err);
+int oci_container_destroy(const struct oci_root *root, const struct oci_container *container,
+	char ***warnings, struct error **err);

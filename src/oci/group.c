@@ -141,9 +141,8 @@ int oci_group_make(const struct runtime_spec *spec, const struct oci_create_opti
 			return error_wrap(err, "config.json: linux.%s",
 				needs_group(resources) ? "resources" : "cgroupsPath");
 		}
-		if (opts->notes)
-			strv_append_take(opts->notes,
-				xasprintf("no control group for the container (%s)", why->message));
+		strv_append_take(opts->notes,
+			xasprintf("no control group for the container (%s)", why->message));
 		return 0;
 	}
 	if (apply(&group, resources, err) < 0) {

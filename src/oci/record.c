@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "oci/group.h"
 #include "oci/record.h"
 #include "rootless/userns.h"
 #include "runtime/runtime.h"
@@ -283,6 +284,9 @@ enum oci_status oci_container_status(const struct oci_container *container)
 
 	if (pidfd < 0)
 		return OCI_STOPPED;
+	/* A frozen init answers nobody: first this. */
+	if (oci_group_is_frozen(&container->record))
+		return OCI_PAUSED;
 	return waits_for_start(container->dir_fd) ? OCI_CREATED : OCI_RUNNING;
 }
 

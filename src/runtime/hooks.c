@@ -14,7 +14,6 @@
 
 #include "runtime/hooks.h"
 #include "util/fs.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 #define HOOKS_MAX        1024 /* of one point */
@@ -318,12 +317,13 @@ int hooks_run(const struct runtime_hooks *hooks, enum hook_point point, const ch
 	return 0;
 }
 
-void hooks_run_all(const struct runtime_hooks *hooks, enum hook_point point, const char *state)
+void hooks_run_all(const struct runtime_hooks *hooks, enum hook_point point, const char *state,
+	char ***warnings)
 {
 	for (size_t i = 0; i < hooks->count; i++) {
 		cleanup_error struct error *err = NULL;
 
 		if (hook_run_named(hooks, i, point, state, &err) < 0)
-			log_warning("%s", err->message);
+			strv_append(warnings, err->message);
 	}
 }

@@ -34,8 +34,10 @@
 int hooks_run(const struct runtime_hooks *hooks, enum hook_point point, const char *state,
 	struct error **err);
 
-/** hooks_run_all() - poststop: all of them; a failure is a warning. */
-void hooks_run_all(const struct runtime_hooks *hooks, enum hook_point point, const char *state);
+/** hooks_run_all() - poststop: all of them; a failure is a warning, which is appended to WARNINGS.
+ */
+void hooks_run_all(const struct runtime_hooks *hooks, enum hook_point point, const char *state,
+	char ***warnings);
 
 /** hook_point_name() - the specification's word: "createRuntime". */
 const char *hook_point_name(enum hook_point point);

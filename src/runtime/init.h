@@ -17,9 +17,9 @@ struct init_context {
 	bool privileged; /* no user namespace between us and the host: device nodes can be made */
 	int time_fd;     /* time namespace to join, -1: none */
 	/* filled in on the way */
-	int root_fd;    /* the root mount, attached */
-	pid_t host_pid; /* of init, as its caller sees it; only with hooks */
-	int proc_fd;    /* procfs mounted by us, -1 none or the outer one */
+	int root_fd;       /* the root mount, attached */
+	pid_t host_pid;    /* of init, as its caller sees it; only with hooks */
+	int proc_fd;       /* procfs mounted by us, -1 none or the outer one */
 	int early_proc_fd; /* the same, until it has its place */
 	bool dev_is_mounted;
 	bool dev_is_foreign; /* /dev is a bind mount of the user's: nothing is made in it */

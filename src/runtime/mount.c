@@ -46,6 +46,27 @@ static const struct {
 	{"unbindable", MS_UNBINDABLE},
 };
 
+/* What else mount_options_parse() knows. */
+static const char *const other_words[] = {
+	"bind", "defaults", "notmpcopyup", "rbind", "tmpcopyup", NULL};
+
+char **mount_option_words(void)
+{
+	char **words = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++) {
+		strv_append(&words, flag_words[i].word);
+		strv_append_take(&words, xasprintf("r%s", flag_words[i].word));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(propagation_words); i++) {
+		strv_append(&words, propagation_words[i].word);
+		strv_append_take(&words, xasprintf("r%s", propagation_words[i].word));
+	}
+	for (const char *const *word = other_words; *word; word++)
+		strv_append(&words, *word);
+	return words;
+}
+
 static bool flag_word(const char *word, uint64_t *set, uint64_t *clear)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++) {

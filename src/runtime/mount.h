@@ -23,6 +23,8 @@ struct mount_options {
  * options"). Words that are no flags go to the file system. @err: ERR_UNSUPPORTED (idmap) */
 int mount_options_parse(char *const *words, struct mount_options *ret, struct error **err);
 void mount_options_clear(struct mount_options *opts);
+/** mount_option_words() - all words that are not handed to the file system; owned. */
+char **mount_option_words(void);
 
 /** mount_new() - a detached mount of file system TYPE. SOURCE may be NULL. Returns its descriptor,
  * or -1; (*err)->errnum has the kernel's answer. */

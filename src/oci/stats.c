@@ -1,0 +1,239 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroup/devices.h"
+#include "oci/container.h"
+#include "oci/group.h"
+#include "oci/stats.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+static int open_running(const struct oci_root *root, const char *id,
+	struct oci_container *container, struct cgroup *group, struct error **err)
+{
+	if (oci_container_open(root, id, container, err) < 0)
+		return -1;
+	if (oci_container_status(container) == OCI_STOPPED)
+		return error_set(err, ERR_CONFLICT, "container '%s': container not running", id);
+	return oci_group_open(&container->record, group, err);
+}
+
+int oci_pause(const struct oci_root *root, const char *id, bool paused, struct error **err)
+{
+	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
+	cleanup_cgroup struct cgroup group = CGROUP_INIT;
+
+	if (open_running(root, id, &container, &group, err) < 0)
+		return -1;
+	if (!paused && !cgroup_is_frozen(&group))
+		return error_set(err, ERR_CONFLICT, "container '%s' is not paused", id);
+	return cgroup_freeze(&group, paused, err);
+}
+
+int oci_update(const struct oci_root *root, const char *id, struct cgroup_resources *resources,
+	struct error **err)
+{
+	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
+	cleanup_cgroup struct cgroup group = CGROUP_INIT;
+
+	if (open_running(root, id, &container, &group, err) < 0 ||
+		cgroup_apply(&group, resources, err) < 0)
+		return -1;
+	if (!resources->device_count)
+		return 0;
+	cgroup_devices_add_default(resources);
+	return cgroup_devices_apply(&group, resources, err);
+}
+
+/* -------- events -------- */
+
+static void put_known(struct json_writer *w, const char *key, uint64_t value)
+{
+	if (value != UINT64_MAX)
+		json_put_uint(w, key, value);
+}
+
+static void put_memory(
+	struct json_writer *w, const char *key, uint64_t usage, uint64_t max, uint64_t limit)
+{
+	json_write_key(w, key);
+	json_write_object_begin(w);
+	json_put_uint(w, "limit", limit);
+	put_known(w, "usage", usage);
+	put_known(w, "max", max);
+	json_write_object_end(w);
+}
+
+/* The members that runc writes, as far as cgroup v2 has them. */
+static void write_stats(struct json_writer *w, const struct cgroup_stats *stats)
+{
+	json_write_key(w, "cpu");
+	json_write_object_begin(w);
+	json_write_key(w, "usage");
+	json_write_object_begin(w);
+	if (stats->cpu_usage_us != UINT64_MAX) {
+		json_put_uint(w, "total", stats->cpu_usage_us * 1000);
+		json_put_uint(w, "kernel", stats->cpu_system_us * 1000);
+		json_put_uint(w, "user", stats->cpu_user_us * 1000);
+	}
+	json_write_object_end(w);
+	json_write_key(w, "throttling");
+	json_write_object_begin(w);
+	put_known(w, "periods", stats->cpu_periods);
+	put_known(w, "throttledPeriods", stats->cpu_throttled_periods);
+	if (stats->cpu_throttled_us != UINT64_MAX)
+		json_put_uint(w, "throttledTime", stats->cpu_throttled_us * 1000);
+	json_write_object_end(w);
+	json_write_object_end(w);
+
+	json_write_key(w, "memory");
+	json_write_object_begin(w);
+	put_known(w, "cache", stats->memory_file);
+	if (stats->memory_usage != UINT64_MAX)
+		put_memory(w, "usage", stats->memory_usage, stats->memory_max_usage,
+			stats->memory_limit);
+	if (stats->memory_swap_usage != UINT64_MAX)
+		put_memory(
+			w, "swap", stats->memory_swap_usage, UINT64_MAX, stats->memory_swap_limit);
+	json_write_key(w, "raw");
+	json_write_object_begin(w);
+	put_known(w, "anon", stats->memory_anon);
+	put_known(w, "file", stats->memory_file);
+	put_known(w, "inactive_file", stats->memory_inactive_file);
+	put_known(w, "kernel", stats->memory_kernel);
+	json_write_object_end(w);
+	json_write_object_end(w);
+
+	json_write_key(w, "pids");
+	json_write_object_begin(w);
+	put_known(w, "current", stats->pids_current);
+	if (stats->pids_limit != UINT64_MAX)
+		json_put_uint(w, "limit", stats->pids_limit);
+	json_write_object_end(w);
+
+	json_write_key(w, "blkio");
+	json_write_object_begin(w);
+	put_known(w, "readBytes", stats->io_read_bytes);
+	put_known(w, "writeBytes", stats->io_write_bytes);
+	put_known(w, "reads", stats->io_reads);
+	put_known(w, "writes", stats->io_writes);
+	json_write_object_end(w);
+}
+
+struct events {
+	const struct oci_events_options *opts;
+	struct cgroup *group;
+	int (*print)(void *data, const struct strbuf *line, struct error **err);
+	void *data;
+	uint64_t oom_kills; /* seen so far */
+};
+
+static int print_event(
+	struct events *e, const char *type, const struct cgroup_stats *stats, struct error **err)
+{
+	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&line, 0);
+
+	json_write_object_begin(&w);
+	json_put_string(&w, "type", type);
+	json_put_string(&w, "id", e->opts->id);
+	if (stats) {
+		json_write_key(&w, "data");
+		json_write_object_begin(&w);
+		write_stats(&w, stats);
+		json_write_object_end(&w);
+	}
+	json_write_object_end(&w);
+	strbuf_addch(&line, '\n');
+	return e->print(e->data, &line, err);
+}
+
+/* Processes killed for want of memory since the last look. */
+static int look_for_oom(struct events *e, const struct cgroup_stats *stats, struct error **err)
+{
+	uint64_t now = stats->memory_oom_kill;
+	int result = 0;
+
+	if (now != UINT64_MAX && e->oom_kills != UINT64_MAX && now > e->oom_kills)
+		result = print_event(e, "oom", NULL, err);
+	e->oom_kills = now;
+	return result;
+}
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A descriptor that is readable when memory.events changes; -1: this group has none. */
+static int watch_memory(const struct cgroup *group)
+{
+	cleanup_free char *path = xasprintf("/proc/self/fd/%d/memory.events", group->fd);
+	cleanup_close int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+static int events_loop(struct events *e, int pidfd, struct error **err)
+{
+	cleanup_close int watch_fd = watch_memory(e->group);
+	uint64_t next_ms = monotonic_ms() + e->opts->interval_ms;
+
+	for (;;) {
+		struct pollfd fds[] = {
+			{.fd = pidfd, .events = POLLIN},
+			{.fd = watch_fd, .events = POLLIN},
+		};
+		uint64_t now = monotonic_ms();
+		struct cgroup_stats stats;
+		char ignored[4096];
+
+		if (poll(fds, 2, now < next_ms ? (int)(next_ms - now) : 0) < 0 && errno != EINTR)
+			return error_errno(err, errno, "wait for events");
+		if (fds[0].revents)
+			return 0;
+		while (watch_fd >= 0 && read(watch_fd, ignored, sizeof(ignored)) > 0)
+			;
+		if (cgroup_stats_read(e->group, &stats, err) < 0 ||
+			look_for_oom(e, &stats, err) < 0)
+			return -1;
+		if (monotonic_ms() < next_ms)
+			continue;
+		next_ms = monotonic_ms() + e->opts->interval_ms;
+		if (print_event(e, "stats", &stats, err) < 0)
+			return -1;
+	}
+}
+
+int oci_events(const struct oci_root *root, const struct oci_events_options *opts,
+	int (*print)(void *data, const struct strbuf *line, struct error **err), void *data,
+	struct error **err)
+{
+	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
+	cleanup_cgroup struct cgroup group = CGROUP_INIT;
+	struct events events = {.opts = opts, .group = &group, .print = print, .data = data};
+	cleanup_close int pidfd = -1;
+	struct cgroup_stats stats;
+
+	if (open_running(root, opts->id, &container, &group, err) < 0)
+		return -1;
+	pidfd = oci_container_pidfd(&container);
+	if (cgroup_stats_read(&group, &stats, err) < 0)
+		return -1;
+	events.oom_kills = stats.memory_oom_kill;
+	if (opts->once)
+		return print_event(&events, "stats", &stats, err);
+	return pidfd < 0 ? 0 : events_loop(&events, pidfd, err);
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "oci/record.h"
+#include "util/strbuf.h"
+
+/** oci_pause() - freeze (or thaw) all processes. @err: ERR_UNSUPPORTED without a group */
+int oci_pause(const struct oci_root *root, const char *id, bool paused, struct error **err);
+
+struct cgroup_resources;
+/** oci_update() - change limits of a container that has not ended. */
+int oci_update(const struct oci_root *root, const char *id, struct cgroup_resources *resources,
+	struct error **err);
+
+struct oci_events_options {
+	const char *id;
+	uint64_t interval_ms; /* between statistics */
+	bool once;            /* statistics now, and no more */
+};
+/**
+ * oci_events() - statistics and memory shortages, one JSON object a line, until the container ends
+ * @print: gets each line; not NULL
+ */
+int oci_events(const struct oci_root *root, const struct oci_events_options *opts,
+	int (*print)(void *data, const struct strbuf *line, struct error **err), void *data,
+	struct error **err);
