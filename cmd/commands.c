@@ -126,6 +126,17 @@ static const struct command_entry system_commands[] = {
 	{NULL},
 };
 
+static const struct command_entry healthcheck_commands[] = {
+	{"run", &command_healthcheck_run},
+	{NULL},
+};
+
+static const struct command command_healthcheck = {
+	.name = "healthcheck",
+	.summary = "manage health checks of containers",
+	.subcommands = healthcheck_commands,
+};
+
 static const struct command command_container = {
 	.name = "container",
 	.summary = "manage containers",
@@ -176,7 +187,7 @@ static const struct command_entry root_commands[] = {
 	{"exec", &command_exec},
 	{"export", .instead = "'pod cp CONTAINER:/ -' writes its files as a tar archive"},
 	{"generate"},
-	{"healthcheck"},
+	{"healthcheck", &command_healthcheck},
 	{"help", &command_help_words},
 	{"history", &command_history},
 	{"image", &command_image},

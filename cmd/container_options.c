@@ -29,6 +29,7 @@ static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL}
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
 static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
+static const char *const health_actions[] = {"none", "kill", "restart", "stop", NULL};
 static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
 
 #define T struct container_options
@@ -71,6 +72,25 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRV("env-file", 0, T, env_files, "FILE",                                   \
 			"Read environment variables from FILE", .complete = COMPLETE_FILE),        \
 		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
+		OPTION_STRING("health-cmd", 0, T, health.cmd, "COMMAND",                           \
+			"Check the container's health with COMMAND (a line for /bin/sh, or a "     \
+			"JSON array)"),                                                            \
+		OPTION_STRING("health-interval", 0, T, health.interval, "DURATION",                \
+			"Time between two health checks, or 'disable'", .default_text = "30s"),    \
+		OPTION_STRING("health-on-failure", 0, T, health.on_failure, "ACTION",              \
+			"What happens to an unhealthy container", .default_text = "none",          \
+			.words = health_actions),                                                  \
+		OPTION_UINT32("health-retries", 0, T, health.retries, "COUNT",                     \
+			"Failures in a row that make a container unhealthy", .default_text = "3",  \
+			.given_offset = OPTION_GIVEN(T, health.retries_given)),                    \
+		OPTION_STRING("health-start-interval", 0, T, health.start_interval, "DURATION",    \
+			"Time between two health checks during the start period",                  \
+			.default_text = "5s"),                                                     \
+		OPTION_STRING("health-start-period", 0, T, health.start_period, "DURATION",        \
+			"Time after the start in which failures do not count",                     \
+			.default_text = "0s"),                                                     \
+		OPTION_STRING("health-timeout", 0, T, health.timeout, "DURATION",                  \
+			"Time after which a health check has failed", .default_text = "30s"),      \
 		OPTION_STRING(                                                                     \
 			"hostname", 'h', T, hostname, "NAME", "Set the container's host name"),    \
 		OPTION_BOOL("init", 0, T, init,                                                    \
@@ -93,6 +113,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "slirp4netns"),                                            \
 		OPTION_STRING(                                                                     \
 			"net", 0, T, network, "MODE", "Network of the container", .hidden = true), \
+		OPTION_BOOL("no-healthcheck", 0, T, health.none,                                   \
+			"Do not check health, whatever the image says"),                           \
 		OPTION_BOOL("oom-kill-disable", 0, T, limits.oom_kill_disable,                     \
 			"Not available: cgroup v2 has no such switch", .hidden = true),            \
 		OPTION_STRING("oom-score-adj", 0, T, oom_score_adj, "NUMBER",                      \
@@ -430,6 +452,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.mounts = opts->mounts,
 		.tmpfs = opts->tmpfs,
 		.publish_all = opts->publish_all,
+		.health = opts->health,
 	};
 	enum storage_driver driver, wanted = DRIVER_AUTO;
 	cleanup_strv char **notes = NULL;

@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "cmd/pull.h"
 #include "container/container.h"
+#include "container/health.h"
 #include "container/parse_limits.h"
 #include "image/image.h"
 
@@ -19,6 +20,7 @@ struct container_options {
 	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj;
 	struct limit_options limits;
 	struct pull_flags pull_flags;
+	struct health_request health;
 	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
 		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,

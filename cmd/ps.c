@@ -179,6 +179,9 @@ static void status_text(const void *row, struct strbuf *out)
 	} else if (is_running(c)) {
 		strbuf_addstr(out, "Up ");
 		duration_human(now_ns > c->started_ns ? now_ns - c->started_ns : 0, out);
+		if (*c->health)
+			strbuf_addf(out, " (%s%s)",
+				strcmp(c->health, "starting") == 0 ? "health: " : "", c->health);
 	} else if (c->state == CONTAINER_EXITED) {
 		strbuf_addf(out, "Exited (%d)", c->exit_code);
 		if (c->finished_ns) {
@@ -349,11 +352,13 @@ static const char size_format[] =
 
 /* ---- filters ---- */
 
-static const char *const filter_keys[] = {"ancestor", "before", "exited", "id", "label", "name",
-	"network", "since", "status", "until", "volume", NULL};
+static const char *const filter_keys[] = {"ancestor", "before", "exited", "health", "id", "label",
+	"name", "network", "since", "status", "until", "volume", NULL};
 
 static const char *const states[] = {"created", "running", "exited", "paused", "restarting",
 	"removing", "dead", "stopped", "stopping", "initialized", "unknown", NULL};
+
+static const char *const healths[] = {"starting", "healthy", "unhealthy", "none", NULL};
 
 /* A filter's value, prepared once: parallel to the filter list. */
 struct prepared {
@@ -410,6 +415,8 @@ static bool match(const struct filter *filter, const void *row, void *data)
 	if (strcmp(key, "status") == 0)
 		return strcmp(value, container_state_name(c->state)) == 0 ||
 		       (strcmp(value, "stopped") == 0 && c->state == CONTAINER_EXITED);
+	if (strcmp(key, "health") == 0)
+		return strcmp(value, *c->health ? c->health : "none") == 0;
 	if (strcmp(key, "exited") == 0)
 		return c->state == CONTAINER_EXITED && (uint64_t)c->exit_code == p->number;
 	if (strcmp(key, "ancestor") == 0)
@@ -446,6 +453,11 @@ static int prepare_one(const struct filter *filter, struct store *store, uint64_
 		if (str_to_uint64(value, 255, &ret->number) < 0)
 			return error_set(err, ERR_USAGE,
 				"filter 'exited=%s': must be an exit status from 0 to 255", value);
+	} else if (strcmp(key, "health") == 0) {
+		if (!strv_contains((char *const *)healths, value))
+			return error_set(err, ERR_USAGE,
+				"filter 'health=%s': use starting, healthy, unhealthy or none",
+				value);
 	} else if (strcmp(key, "until") == 0) {
 		return time_parse(value, now_ns, &ret->time_ns, err);
 	} else if (strcmp(key, "before") == 0 || strcmp(key, "since") == 0) {

@@ -186,7 +186,16 @@ static int parse_execution(const struct json *root, struct image_config *config,
 		parse_labels(&exec, &config->labels, err) < 0)
 		return -1;
 	if (json_member(&exec, "Healthcheck", &health) &&
-		json_opt_strv(&health, "Test", CONFIG_LIST_MAX, &config->healthcheck, err) < 0)
+		(json_opt_strv(&health, "Test", CONFIG_LIST_MAX, &config->healthcheck, err) < 0 ||
+			json_opt_uint64(&health, "Interval", INT64_MAX, &config->health_interval_ns,
+				err) < 0 ||
+			json_opt_uint64(&health, "Timeout", INT64_MAX, &config->health_timeout_ns,
+				err) < 0 ||
+			json_opt_uint64(&health, "StartPeriod", INT64_MAX,
+				&config->health_start_period_ns, err) < 0 ||
+			json_opt_uint64(&health, "StartInterval", INT64_MAX,
+				&config->health_start_interval_ns, err) < 0 ||
+			json_opt_uint32(&health, "Retries", &config->health_retries, err) < 0))
 		return -1;
 	return 0;
 }

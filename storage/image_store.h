@@ -34,6 +34,9 @@ struct image_config {
 	char *user, *working_dir, *stop_signal;
 	char **env, **entrypoint, **cmd, **exposed_ports, **volumes, **labels; /* labels "k=v" */
 	char **healthcheck;                                                    /* NULL when none */
+	uint64_t health_interval_ns, health_timeout_ns; /* 0: the engine's default */
+	uint64_t health_start_period_ns, health_start_interval_ns;
+	uint32_t health_retries;
 	char **diff_ids; /* "sha256:<hex>", bottom first */
 	size_t diff_id_count;
 };

@@ -234,6 +234,9 @@ static int check_words(const struct container_config *config, struct error **err
 		return error_set(err, ERR_USAGE,
 			"the --rm option conflicts with --restart, when the restartPolicy is not "
 			"\"\" and \"no\"");
+	if (config->remove && str_equal(config->health_on_failure, "restart"))
+		return error_set(err, ERR_USAGE,
+			"the --rm option conflicts with --health-on-failure=restart");
 
 	if (parse_security_options(config->security_opts, &security, err) < 0)
 		return -1;
@@ -297,7 +300,8 @@ int container_config_build(
 	build_labels(config, from);
 	if (request->publish_all)
 		publish_exposed(config, from);
-	if (check_words(config, err) < 0 ||
+	if (health_config_build(&request->health, from, config, err) < 0 ||
+		check_words(config, err) < 0 ||
 		build_args(request, from, config->image_name ? config->image_name : "", err) < 0 ||
 		build_env(request, from, err) < 0 || build_mounts(request, from, err) < 0 ||
 		build_ports(config, err) < 0)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "container/container_config.h"
+#include "container/health.h"
 #include "storage/image_store.h"
 #include "util/error.h"
 
@@ -14,6 +15,7 @@ struct container_request {
 	char *const *env, *const *env_files; /* -e, --env-file, as given */
 	char *const *volumes, *const *mounts, *const *tmpfs;
 	bool publish_all; /* -P */
+	struct health_request health;
 };
 
 /**

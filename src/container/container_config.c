@@ -86,6 +86,13 @@ static const struct field fields[] = {
 	FIELD("remove", remove),
 	FIELD("restartPolicy", restart_policy),
 	FIELD("timeout", timeout_s),
+	FIELD("healthTest", health_test),
+	FIELD("healthInterval", health_interval_ns),
+	FIELD("healthTimeout", health_timeout_ns),
+	FIELD("healthStartPeriod", health_start_period_ns),
+	FIELD("healthStartInterval", health_start_interval_ns),
+	FIELD("healthRetries", health_retries),
+	FIELD("healthOnFailure", health_on_failure),
 	FIELD("createCommand", create_command),
 };
 
@@ -134,10 +141,12 @@ char *container_config_write(const struct container_config *config)
 				json_put_bool(&w, field->name, true);
 			break;
 		case FIELD_UINT32:
-			json_put_uint(&w, field->name, *(const uint32_t *)p);
+			if (*(const uint32_t *)p)
+				json_put_uint(&w, field->name, *(const uint32_t *)p);
 			break;
 		case FIELD_UINT64:
-			json_put_uint(&w, field->name, *(const uint64_t *)p);
+			if (*(const uint64_t *)p)
+				json_put_uint(&w, field->name, *(const uint64_t *)p);
 			break;
 		}
 	}

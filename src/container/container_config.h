@@ -70,10 +70,16 @@ struct container_config {
 	char **log_options; /* "max-size=10m" */
 	char *platform;     /* "linux/amd64"; NULL: the host's */
 	char *conmon_pidfile, *cid_file, *pid_file;
-	bool remove;           /* --rm */
-	char *restart_policy;  /* as given: container/policy.h; NULL: no */
-	uint32_t timeout_s;    /* --timeout: killed after so long; 0 never */
-	char **create_command; /* argv, for inspect */
+	bool remove;          /* --rm */
+	char *restart_policy; /* as given: container/policy.h; NULL: no */
+	/* Health check, docker's form: {"CMD", words...}, {"CMD-SHELL", line} or {"NONE"}. */
+	char **health_test;
+	uint64_t health_interval_ns; /* 0: only when asked for */
+	uint64_t health_timeout_ns, health_start_period_ns, health_start_interval_ns;
+	uint32_t health_retries;
+	char *health_on_failure; /* "none" "kill" "restart" "stop"; NULL: none */
+	uint32_t timeout_s;      /* --timeout: killed after so long; 0 never */
+	char **create_command;   /* argv, for inspect */
 };
 
 void container_config_free(struct container_config *config);

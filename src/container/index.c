@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "container/health.h"
 #include "container/index.h"
 #include "container/parse_mount.h"
 #include "container/state.h"
@@ -22,7 +23,7 @@
  *   struct index_header, struct index_record[count] sorted by id, string bytes.
  * Strings are NUL-terminated; records hold their offsets into the string bytes.
  */
-#define INDEX_MAGIC   0x78646e69646f7031ull
+#define INDEX_MAGIC   0x78646e69646f7032ull
 #define INDEX_MAX     (256u << 20)
 #define SETTLE_NS     30000000 /* more than the coarsest clock tick (10 ms) */
 #define RACY_MTIME_NS 0        /* in a record: read it again */
@@ -37,6 +38,7 @@ enum row_string {
 	ROW_MOUNTS,
 	ROW_VOLUMES,
 	ROW_NETWORK,
+	ROW_HEALTH,
 	ROW_STRING_COUNT,
 };
 
@@ -67,6 +69,7 @@ static const char **row_string(struct container_row *row, enum row_string which)
 		[ROW_MOUNTS] = &row->mounts,
 		[ROW_VOLUMES] = &row->volumes,
 		[ROW_NETWORK] = &row->network,
+		[ROW_HEALTH] = &row->health,
 	};
 
 	return fields[which];
@@ -186,7 +189,10 @@ static void row_from_container(
 {
 	const struct container_config *config = container->config;
 	const struct container_status *status = &container->status;
+	cleanup_container_health struct container_health health = {0};
+	cleanup_error struct error *ignored = NULL; /* then nothing is known of it */
 
+	(void)container_health_read(container, &health, &ignored);
 	*row = (struct container_row){
 		.name = keep(index, xstrdup(config->name)),
 		.image_name = keep(index, xstrdup(config->image_name ? config->image_name : "")),
@@ -196,6 +202,7 @@ static void row_from_container(
 		.labels = keep(index, str_join(config->labels, "\n")),
 		.mounts = keep(index, mount_words(config->mounts, false)),
 		.volumes = keep(index, mount_words(config->mounts, true)),
+		.health = keep(index, xstrdup(health.status ? health.status : "")),
 		.network = keep(index, xstrdup(config->network_mode ? config->network_mode : "")),
 		.created_ns = config->created_ns,
 		.started_ns = status->started_ns,

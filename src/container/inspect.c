@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroup/cgroup.h"
+#include "container/health.h"
 #include "container/inspect.h"
 #include "container/parse_mount.h"
 #include "container/parse_security.h"
@@ -64,11 +65,31 @@ static void put_file(struct json_writer *w, const char *key, const char *dir, co
 	json_put_string(w, key, path);
 }
 
-static void put_state(struct json_writer *w, const struct container *container)
+static void put_probes(struct json_writer *w, const struct container_health *health)
 {
+	json_write_key(w, "Log");
+	json_write_array_begin(w);
+	for (size_t i = 0; i < health->probe_count; i++) {
+		const struct container_health_probe *probe = &health->probes[i];
+
+		json_write_object_begin(w);
+		put_time(w, "Start", probe->start_ns);
+		put_time(w, "End", probe->end_ns);
+		json_put_int(w, "ExitCode", probe->exit_code);
+		json_put_string(w, "Output", or_empty(probe->output));
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+static int put_state(struct json_writer *w, const struct container *container, struct error **err)
+{
+	cleanup_container_health struct container_health health = {0};
 	const struct container_status *status = &container->status;
 	bool running = container_is_running(container);
 
+	if (container_health_read(container, &health, err) < 0)
+		return -1;
 	json_write_key(w, "State");
 	json_write_object_begin(w);
 	json_put_string(w, "OciVersion", "1.0.2");
@@ -88,11 +109,15 @@ static void put_state(struct json_writer *w, const struct container *container)
 	json_put_string(w, "CgroupPath", or_empty(running ? status->cgroup : NULL));
 	json_write_key(w, "Health");
 	json_write_object_begin(w);
-	json_put_string(w, "Status", "");
-	json_put_int(w, "FailingStreak", 0);
-	put_null(w, "Log");
+	json_put_string(w, "Status", or_empty(health.status));
+	json_put_uint(w, "FailingStreak", health.failing_streak);
+	if (health.probe_count)
+		put_probes(w, &health);
+	else
+		put_null(w, "Log");
 	json_write_object_end(w);
 	json_write_object_end(w);
+	return 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -279,6 +304,30 @@ static int put_network(struct json_writer *w, const struct container *container,
 	return 0;
 }
 
+/* docker's form: nanoseconds, and no member that is zero. */
+static void put_healthcheck(struct json_writer *w, const struct container_config *config)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{"StartPeriod", config->health_start_period_ns},
+		{"Interval", config->health_interval_ns},
+		{"Timeout", config->health_timeout_ns},
+		{"StartInterval",
+			config->health_start_period_ns ? config->health_start_interval_ns : 0},
+		{"Retries", config->health_retries},
+	};
+
+	json_write_key(w, "Healthcheck");
+	json_write_object_begin(w);
+	json_put_strv(w, "Test", config->health_test);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i].value)
+			json_put_uint(w, numbers[i].name, numbers[i].value);
+	json_write_object_end(w);
+}
+
 static void put_config(struct json_writer *w, const struct container_config *config)
 {
 	cleanup_free char *hostname =
@@ -316,6 +365,10 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	put_map(w, "Labels", config->labels);
 	put_map(w, "Annotations", config->annotations);
 	json_put_string(w, "StopSignal", signal);
+	if (config->health_test)
+		put_healthcheck(w, config);
+	json_put_string(w, "HealthcheckOnFailureAction",
+		config->health_on_failure ? config->health_on_failure : "none");
 	json_put_strv(w, "CreateCommand", config->create_command);
 	json_put_string(w, "Umask", "0022");
 	json_put_uint(w, "Timeout", config->timeout_s);
@@ -510,7 +563,8 @@ int container_inspect(struct store *store, const struct container *container, st
 	put_time(w, "Created", config->created_ns);
 	json_put_string(w, "Path", config->args && config->args[0] ? config->args[0] : "");
 	json_put_strv(w, "Args", config->args && config->args[0] ? config->args + 1 : NULL);
-	put_state(w, container);
+	if (put_state(w, container, err) < 0)
+		return -1;
 	json_put_string(w, "Image", or_empty(config->image_id));
 	put_image_digest(w, store, config);
 	json_put_string(w, "ImageName", or_empty(config->image_name));

@@ -102,6 +102,8 @@ static bool may_restart(const struct container_config *config)
 	struct restart_policy policy;
 	cleanup_error struct error *ignored = NULL; /* checked at create */
 
+	if (str_equal(config->health_on_failure, "restart"))
+		return true;
 	return restart_policy_parse(config->restart_policy, &policy, &ignored) == 0 &&
 	       policy.kind != RESTART_NO;
 }

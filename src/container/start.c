@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/exec.h"
+#include "container/health.h"
 #include "container/limits.h"
 #include "container/policy.h"
 #include "container/ports.h"
@@ -72,6 +74,7 @@ struct start {
 	char userns_hash[17];
 	char *given_up; /* why all users of the container are one; NULL: they are not */
 	struct restart_policy restart;
+	enum health_action health_action;
 	uint32_t restart_count, restart_backoff_ms;
 	bool single_id; /* the user namespace maps one id */
 	struct container_limits limits;
@@ -280,7 +283,8 @@ static int write_restart_file(struct start *start, struct error **err)
 	const struct store *store = start->store;
 	size_t words = 0;
 
-	if (start->restart.kind == RESTART_NO || start->restart_count)
+	if ((start->restart.kind == RESTART_NO && start->health_action != HEALTH_ACTION_RESTART) ||
+		start->restart_count)
 		return 0;
 	self = program_self(err);
 	if (!self)
@@ -302,6 +306,27 @@ static int write_restart_file(struct start *start, struct error **err)
 		start->container->dir_fd, CONTAINER_RESTART_FILE, out.data, out.len, 0600, 0, err);
 }
 
+/* The plan of the health check, and nothing of an earlier run's results. */
+static int write_health_plan(struct start *start, struct error **err)
+{
+	struct container *container = start->container;
+	cleanup_free struct process_plan *plan = NULL;
+	cleanup_strv char **args = NULL;
+	struct container_exec_options opts = {0};
+
+	if (!health_is_checked(container->config))
+		return 0;
+	args = health_args(container->config);
+	opts.args = args;
+	if (container_exec_plan(container, &opts, &plan, err) < 0 ||
+		write_file_atomic(container->dir_fd, CONTAINER_HEALTH_PLAN_FILE, plan, plan->size,
+			0600, 0, err) < 0)
+		return error_wrap(err, "the health check");
+	if (unlinkat(container->dir_fd, CONTAINER_HEALTH_FILE, 0) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove the last run's health");
+	return 0;
+}
+
 /* What others do while init mounts. */
 static int prepare_beside(struct start *start, struct supervisor *sup, struct error **err)
 {
@@ -313,7 +338,8 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
 	if (container_spec_write(start->container, plan, err) < 0 ||
-		write_restart_file(start, err) < 0 || listen_sockets(start, sup, err) < 0)
+		write_restart_file(start, err) < 0 || write_health_plan(start, err) < 0 ||
+		listen_sockets(start, sup, err) < 0)
 		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
 		return -1;
@@ -380,6 +406,11 @@ static void tear_down(struct start *start, struct supervisor *sup)
 	sup->has_run_file = false;
 }
 
+static uint32_t milliseconds(uint64_t ns)
+{
+	return (uint32_t)(ns / 1000000); /* bounded when the options were read */
+}
+
 static uint32_t monitor_restart(enum restart_kind kind)
 {
 	if (kind == RESTART_NO)
@@ -401,6 +432,7 @@ static void fill_handover(
 			 (config->stdin_open ? MONITOR_STDIN_OPEN : 0u) |
 			 (config->remove ? MONITOR_REMOVE : 0u) |
 			 (start->lossless ? MONITOR_LOSSLESS : 0u) |
+			 (health_is_checked(config) ? MONITOR_HEALTH : 0u) |
 			 (sup->userns_listen_fd >= 0 ? MONITOR_SHARE_USERNS : 0u),
 		.init_pid = sup->instance.pid,
 		.init_pidfd = sup->instance.pidfd,
@@ -433,6 +465,12 @@ static void fill_handover(
 		.restart_count = start->restart_count,
 		.restart_backoff_ms = start->restart_backoff_ms,
 		.timeout_s = config->timeout_s,
+		.health_interval_ms = milliseconds(config->health_interval_ns),
+		.health_timeout_ms = milliseconds(config->health_timeout_ns),
+		.health_start_period_ms = milliseconds(config->health_start_period_ns),
+		.health_start_interval_ms = milliseconds(config->health_start_interval_ns),
+		.health_retries = config->health_retries,
+		.health_action = start->health_action,
 		.started_realtime_ns = start->container->status.started_ns,
 	};
 	memcpy(h->namespace_fds, sup->instance.namespace_fds, sizeof(h->namespace_fds));
@@ -542,6 +580,8 @@ static int start_prepare(
 	struct store *store = start->store;
 
 	if (restart_policy_parse(container->config->restart_policy, &start->restart, err) < 0 ||
+		health_action_parse(
+			container->config->health_on_failure, &start->health_action, err) < 0 ||
 		container_limits_begin(container->config, &start->limits, err) < 0)
 		goto fail;
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
@@ -610,7 +650,7 @@ int container_start(struct store *store, struct container *container,
 	if (start_prepare(&start, opts->userns, opts->attach, err) < 0 ||
 		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
 		return -1;
-	if (start.restart.kind != RESTART_NO)
+	if (start.restart.kind != RESTART_NO || start.health_action == HEALTH_ACTION_RESTART)
 		(void)unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0); /* mostly not there */
 	pid = fork();
 	if (pid < 0)

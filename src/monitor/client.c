@@ -719,6 +719,20 @@ int monitor_wait(int monitor_fd, int *ret_exit, struct error **err)
 	return 0;
 }
 
+int monitor_healthcheck(int monitor_fd, int *ret_exit, struct error **err)
+{
+	cleanup_free uint8_t *message = xmalloc(PROTOCOL_MESSAGE_MAX);
+	const struct protocol_header *header = (const void *)message;
+	int fds[PROTOCOL_FDS_MAX];
+
+	if (request(monitor_fd, PROTOCOL_HEALTHCHECK, 0, 0, message, fds, err) < 0)
+		return -1;
+	if (header->type != PROTOCOL_HEALTHCHECK)
+		return monitor_odd(err);
+	*ret_exit = header->value;
+	return 0;
+}
+
 /* The same where a descriptor is. */
 static int request_fd(int monitor_fd, enum protocol_type type, int value, struct error **err)
 {

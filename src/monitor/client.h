@@ -74,5 +74,8 @@ int monitor_wait(int monitor_fd, int *ret_exit, struct error **err);
 /** monitor_namespace() - a descriptor (owned) for one of the container's namespaces (enum
  * namespace_type). @err: ERR_NOT_FOUND when it has none of its own */
 int monitor_namespace(int monitor_fd, int type, struct error **err);
+/** monitor_healthcheck() - run the container's health check now. @ret_exit: its status, -1 when it
+ * could not be run or took too long. @err: ERR_SYSTEM (EOPNOTSUPP: it has none) */
+int monitor_healthcheck(int monitor_fd, int *ret_exit, struct error **err);
 /** monitor_program() - a descriptor (owned) of the file that the monitor runs from; untrusted. */
 int monitor_program(int monitor_fd, struct error **err);

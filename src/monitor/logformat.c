@@ -167,6 +167,19 @@ static char *put_json(char *out, const uint8_t *p, int len)
 	return out;
 }
 
+size_t log_json_text(const uint8_t *data, size_t len, char *out, size_t capacity)
+{
+	char *p = out;
+
+	for (size_t used = 0; used < len && capacity - (size_t)(p - out) >= 6;) {
+		int n = utf8_length(data + used, len - used);
+
+		p = put_json(p, data + used, n > 0 ? n : 0);
+		used += n > 0 ? (size_t)n : 1;
+	}
+	return (size_t)(p - out);
+}
+
 static size_t format_json(const char *stream, const struct timespec *time, struct log_carry *carry,
 	const uint8_t *data, size_t len, char *out, size_t capacity, size_t *ret_used)
 {

@@ -36,6 +36,10 @@ struct log_carry {
  * years 1970 to 9999. Returns the length. */
 size_t log_time_format(const struct timespec *time, const char *suffix, char out[LOG_TIME_MAX]);
 
+/** log_json_text() - DATA as the inside of a JSON string, as docker escapes it; what is no UTF-8
+ * becomes U+FFFD. Cut where CAPACITY ends. Returns bytes written. */
+size_t log_json_text(const uint8_t *data, size_t len, char *out, size_t capacity);
+
 /**
  * log_format() - write records for DATA into OUT
  * @stream:   "stdout" or "stderr"

@@ -28,8 +28,12 @@
 /* What the monitor executes to start the container again: NUL-terminated strings, the number of
  * arguments (decimal), those, then the environment. Lock, count and pause are added at the end. */
 #define CONTAINER_RESTART_FILE "restart"
-#define RESTART_FILE_MAX       65536 /* bytes */
-#define RESTART_WORDS_MAX      512
+/* The plan of the health check (struct process_plan), and its results (container/health.h). */
+#define CONTAINER_HEALTH_PLAN_FILE "health-plan"
+#define CONTAINER_HEALTH_FILE      "health"
+#define CONTAINER_HEALTH_LOG_MAX   5
+#define RESTART_FILE_MAX           65536 /* bytes */
+#define RESTART_WORDS_MAX          512
 /* docker's: the pause before a restart, doubled each time, and what ends the doubling */
 #define RESTART_BACKOFF_MS     100
 #define RESTART_BACKOFF_MAX_MS 60000
@@ -42,11 +46,20 @@ enum monitor_log_driver { LOG_DRIVER_K8S_FILE, LOG_DRIVER_JSON_FILE, LOG_DRIVER_
 
 enum monitor_restart { MONITOR_RESTART_NO, MONITOR_RESTART_ON_FAILURE, MONITOR_RESTART_ALWAYS };
 
+/* What to do when a container becomes unhealthy. */
+enum health_action {
+	HEALTH_ACTION_NONE,
+	HEALTH_ACTION_KILL,
+	HEALTH_ACTION_RESTART,
+	HEALTH_ACTION_STOP,
+};
+
 enum monitor_flags {
 	MONITOR_TERMINAL = 1,
 	MONITOR_STDIN_OPEN = 2,    /* -i: keep stdin open; else the process's stdin is /dev/null */
 	MONITOR_REMOVE = 4,        /* --rm: record goes away at the end */
 	MONITOR_LOSSLESS = 8,      /* first_client_fd is a foreground run's client: back-pressure */
+	MONITOR_HEALTH = 32,       /* there is a health check */
 	MONITOR_SHARE_USERNS = 16, /* listen on userns_listen_fd and hand out userns */
 };
 
@@ -76,7 +89,11 @@ struct monitor_handover {
 	uint32_t stop_signal, stop_timeout_s;
 	uint32_t restart, restart_max;              /* enum monitor_restart; 0: without limit */
 	uint32_t restart_count, restart_backoff_ms; /* so far; the last pause */
-	uint32_t timeout_s;                         /* init is killed after so long; 0 never */
+	/* Health check; interval 0: only when asked for; action: enum health_action */
+	uint32_t health_interval_ms, health_timeout_ms;
+	uint32_t health_start_period_ms, health_start_interval_ms;
+	uint32_t health_retries, health_action;
+	uint32_t timeout_s; /* init is killed after so long; 0 never */
 	uint64_t started_realtime_ns;
 	char id[MONITOR_ID_MAX + 1];
 	char name[MONITOR_NAME_MAX + 1];

@@ -40,6 +40,9 @@
  * NAMESPACE with a descriptor answers control  STATUS         C -> M     STATUS with struct
  * protocol_status answers control  EXEC_STATUS    C -> M     EXEC_STATUS with struct
  * protocol_exec_status answers
+ * control  HEALTHCHECK    C -> M     the health check runs now; HEALTHCHECK with its status in
+ * value
+ * (-1: could not be run, or took too long) answers when it is done
  *
  * EXITED is sent when the exit status is on disk; the connection is closed when the container's
  * lock is free, so end of file after it tells that the last mount is gone.
@@ -92,6 +95,7 @@ enum protocol_type {
 	PROTOCOL_STATUS,
 	PROTOCOL_NAMESPACE,
 	PROTOCOL_PROGRAM,
+	PROTOCOL_HEALTHCHECK,
 	PROTOCOL_TYPE_COUNT,
 };
 

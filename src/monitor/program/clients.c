@@ -428,6 +428,30 @@ static void status_request(struct monitor *m, unsigned int index)
 	client_send(m, index, PROTOCOL_STATUS, 0, 0, &status, sizeof(status), NULL, 0);
 }
 
+static void health_request(struct monitor *m, unsigned int index)
+{
+	if (!(m->handover.flags & MONITOR_HEALTH)) {
+		errno = EOPNOTSUPP;
+		answer(m, index, -1);
+		return;
+	}
+	/* Answered by clients_report_health(). */
+	m->clients[index].flags |= CLIENT_WAITS_HEALTH;
+	health_probe(m);
+}
+
+void clients_report_health(struct monitor *m, int exit_code)
+{
+	for (unsigned int i = 0; i < m->client_high; i++) {
+		struct client *client = &m->clients[i];
+
+		if (!client->fd_plus_one || !(client->flags & CLIENT_WAITS_HEALTH))
+			continue;
+		client->flags &= (uint8_t)~CLIENT_WAITS_HEALTH;
+		client_send(m, i, PROTOCOL_HEALTHCHECK, exit_code, 0, NULL, 0, NULL, 0);
+	}
+}
+
 /* Requests about an exec session; a session's own client names none. */
 static void exec_message(struct monitor *m, unsigned int index, struct exec *exec,
 	const struct protocol_header *header)
@@ -468,12 +492,12 @@ static const uint32_t allowed[] = {
 	[CLIENT_ATTACH] = 1u << PROTOCOL_STDIN | 1u << PROTOCOL_CLOSE_STDIN |
 			  1u << PROTOCOL_DETACH | 1u << PROTOCOL_RESIZE | 1u << PROTOCOL_SIGNAL,
 	[CLIENT_EXEC] = 1u << PROTOCOL_EXEC | 1u << PROTOCOL_RESIZE | 1u << PROTOCOL_SIGNAL,
-	[CLIENT_CONTROL] = 1u << PROTOCOL_HELLO | 1u << PROTOCOL_SIGNAL | 1u << PROTOCOL_RESIZE |
-			   1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_PAUSE |
-			   1u << PROTOCOL_REOPEN_LOG | 1u << PROTOCOL_WAIT |
-			   1u << PROTOCOL_NAMESPACE | 1u << PROTOCOL_PROGRAM |
-			   1u << PROTOCOL_STATUS | 1u << PROTOCOL_EXEC_STATUS |
-			   1u << PROTOCOL_EXEC_RESIZE | 1u << PROTOCOL_EXEC_SIGNAL,
+	[CLIENT_CONTROL] =
+		1u << PROTOCOL_HELLO | 1u << PROTOCOL_SIGNAL | 1u << PROTOCOL_RESIZE |
+		1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_PAUSE | 1u << PROTOCOL_REOPEN_LOG |
+		1u << PROTOCOL_WAIT | 1u << PROTOCOL_HEALTHCHECK | 1u << PROTOCOL_NAMESPACE |
+		1u << PROTOCOL_PROGRAM | 1u << PROTOCOL_STATUS | 1u << PROTOCOL_EXEC_STATUS |
+		1u << PROTOCOL_EXEC_RESIZE | 1u << PROTOCOL_EXEC_SIGNAL,
 };
 
 static void client_message(struct monitor *m, unsigned int index, int *fds)
@@ -541,6 +565,9 @@ static void client_message(struct monitor *m, unsigned int index, int *fds)
 		return;
 	case PROTOCOL_STATUS:
 		status_request(m, index);
+		return;
+	case PROTOCOL_HEALTHCHECK:
+		health_request(m, index);
 		return;
 	case PROTOCOL_PROGRAM:
 		program_request(m, index);

@@ -40,6 +40,15 @@ static void run(struct monitor *m, enum deadline which)
 		m->timed_out = true;
 		(void)syscall(SYS_pidfd_send_signal, m->handover.init_pidfd, SIGKILL, NULL, 0);
 		break;
+	case DEADLINE_STOP:
+		(void)syscall(SYS_pidfd_send_signal, m->handover.init_pidfd, SIGKILL, NULL, 0);
+		break;
+	case DEADLINE_HEALTH:
+		health_probe(m);
+		break;
+	case DEADLINE_HEALTH_TIMEOUT:
+		health_expired(m);
+		break;
 	case DEADLINE_COUNT:
 		break;
 	}

@@ -332,6 +332,15 @@ static bool make_stdio(struct monitor *m, struct exec *exec, int stdio[3])
 
 	if (exec->flags & PROTOCOL_EXEC_TERMINAL)
 		return true;
+	if (exec->flags & EXEC_HEALTH) {
+		stdio[0] = fcntl(m->null_fd, F_DUPFD_CLOEXEC, 3);
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return false;
+		exec->output_fd = ends[0];
+		stdio[1] = ends[1];
+		stdio[2] = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+		return stdio[0] >= 0 && stdio[2] >= 0;
+	}
 	if (!detached && (exec->flags & PROTOCOL_EXEC_STDIN)) {
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return false;
@@ -362,40 +371,20 @@ static void exec_close(struct monitor *m, struct exec *exec)
 	close_fd(&exec->pidfd);
 }
 
-void exec_request(
-	struct monitor *m, unsigned int client, const struct protocol_exec *request, int plan_fd)
+/* CLIENT: index + 1, 0 for none. False, with errno: there is no session. */
+static bool exec_begin(struct monitor *m, struct exec *exec, unsigned int client,
+	const struct protocol_exec *request, int plan_fd)
 {
-	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	int stdio[3] = {-1, -1, -1}, report[2] = {-1, -1}, one = 1, why;
-	struct protocol_exec copy = *request; /* lies in the message buffer */
-	struct exec *exec = exec_slot(m);
-	unsigned int index;
+	unsigned int index = (unsigned int)(exec - m->execs);
 	struct session session;
 	pid_t pid;
 
-	if (m->ended) {
-		refuse(m, client, ESRCH, "the container has ended");
-		return;
-	}
-	if (m->paused) {
-		refuse(m, client, EBUSY, "the container is paused; unpause it first");
-		return;
-	}
-	if (plan_fd < 0 || (fcntl(plan_fd, F_GET_SEALS) & seals) != seals) {
-		refuse(m, client, EINVAL, "the process plan is not a sealed memory file");
-		return;
-	}
-	if (!exec) {
-		refuse(m, client, EAGAIN,
-			"64 exec sessions run in this container already; wait until one has ended");
-		return;
-	}
-	index = (unsigned int)(exec - m->execs);
 	*exec = (struct exec){
 		.state = EXEC_STARTING,
-		.flags = (uint8_t)copy.flags,
+		.flags = (uint8_t)request->flags,
 		.generation = (uint16_t)(exec->generation + 1),
-		.client = (uint16_t)(client + 1),
+		.client = (uint16_t)client,
 		.pidfd = -1,
 		.report_fd = -1,
 		.output_fd = -1,
@@ -414,7 +403,7 @@ void exec_request(
 		goto failed;
 	session = (struct session){
 		.monitor = m,
-		.request = &copy,
+		.request = request,
 		.plan_fd = plan_fd,
 		.report_fd = report[1],
 		.stdio = {stdio[0], stdio[1], stdio[2]},
@@ -425,11 +414,10 @@ void exec_request(
 		session_main(&session);
 	if (pid < 0)
 		goto failed;
-	m->clients[client].exec = (uint8_t)(index + 1);
 	close_fd(&report[1]);
 	for (int i = 0; i < 3; i++)
 		close_fd(&stdio[i]);
-	return;
+	return true;
 failed:
 	why = errno;
 	if (exec->report_fd < 0)
@@ -439,7 +427,58 @@ failed:
 		close_fd(&stdio[i]);
 	exec_close(m, exec);
 	exec->state = EXEC_FREE;
-	refuse(m, client, why, strerror(why));
+	errno = why;
+	return false;
+}
+
+bool exec_health(struct monitor *m, int plan_fd)
+{
+	const struct protocol_exec request = {.flags = EXEC_HEALTH};
+	struct exec *exec = exec_slot(m);
+
+	if (!exec) {
+		errno = EAGAIN;
+		return false;
+	}
+	return exec_begin(m, exec, 0, &request, plan_fd);
+}
+
+void exec_health_kill(struct monitor *m)
+{
+	for (unsigned int i = 0; i < m->exec_high; i++)
+		if ((m->execs[i].flags & EXEC_HEALTH) && m->execs[i].pidfd >= 0)
+			(void)syscall(SYS_pidfd_send_signal, m->execs[i].pidfd, SIGKILL, NULL, 0);
+}
+
+void exec_request(
+	struct monitor *m, unsigned int client, const struct protocol_exec *request, int plan_fd)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	struct protocol_exec copy = *request; /* lies in the message buffer */
+	struct exec *exec = exec_slot(m);
+
+	copy.flags &= ~(uint32_t)EXEC_HEALTH; /* ours alone */
+	if (m->ended) {
+		refuse(m, client, ESRCH, "the container has ended");
+		return;
+	}
+	if (m->paused) {
+		refuse(m, client, EBUSY, "the container is paused; unpause it first");
+		return;
+	}
+	if (plan_fd < 0 || (fcntl(plan_fd, F_GET_SEALS) & seals) != seals) {
+		refuse(m, client, EINVAL, "the process plan is not a sealed memory file");
+		return;
+	}
+	if (!exec) {
+		refuse(m, client, EAGAIN,
+			"64 exec sessions run in this container already; wait until one has ended");
+		return;
+	}
+	if (exec_begin(m, exec, client + 1, &copy, plan_fd))
+		m->clients[client].exec = (uint8_t)(exec - m->execs + 1);
+	else
+		refuse(m, client, errno, strerror(errno));
 }
 
 /* Read what nobody else will, so that the command does not block on it. */
@@ -468,6 +507,8 @@ void exec_drain_event(struct monitor *m, unsigned int index, bool error)
 	if (*fd < 0)
 		return;
 	n = read(*fd, m->buffers->message, sizeof(m->buffers->message));
+	if (n > 0 && (exec->flags & EXEC_HEALTH))
+		health_output(m, m->buffers->message, (size_t)n);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		source_close(m, fd);
 }
@@ -496,6 +537,18 @@ static void exec_started(struct monitor *m, struct exec *exec)
 		exec_drain(m, exec);
 }
 
+static void health_failed(struct monitor *m, const struct process_failure *failure)
+{
+	char why[sizeof(failure->text) + 96];
+	struct text t = {.data = why, .capacity = sizeof(why)};
+
+	text_add(&t, "the check cannot be run: ");
+	text_add(&t, failure->text);
+	text_add(&t, failure->text[0] ? ": " : "");
+	text_add(&t, strerror(failure->errnum));
+	health_ended(m, -1, why);
+}
+
 static void exec_failed(struct monitor *m, struct exec *exec, const struct process_failure *failure)
 {
 	if (exec->client) {
@@ -508,6 +561,8 @@ static void exec_failed(struct monitor *m, struct exec *exec, const struct proce
 	exec_close(m, exec);
 	exec->client = 0;
 	exec->state = EXEC_FREE;
+	if (exec->flags & EXEC_HEALTH)
+		health_failed(m, failure);
 }
 
 void exec_report_event(struct monitor *m, unsigned int index)
@@ -608,6 +663,13 @@ bool exec_reaped(struct monitor *m, int pid, int exit_code)
 		exec->state = EXEC_ENDED;
 		exec->pid = 0;
 		exec->exit_code = exit_code;
+		if (exec->flags & EXEC_HEALTH) {
+			exec_drain_event(m, i, false); /* its last words, but not its children's */
+			exec_close(m, exec);
+			exec->state = EXEC_FREE; /* nobody asks for it again */
+			health_ended(m, exit_code, NULL);
+			return true;
+		}
 		exec_close(m, exec);
 		if (exec->client)
 			client_send(m, exec->client - 1u, PROTOCOL_EXITED, exit_code, 0, NULL, 0,

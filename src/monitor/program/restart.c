@@ -32,12 +32,26 @@ bool restart_wanted(const struct monitor *m)
 {
 	const struct monitor_handover *h = &m->handover;
 
+	if (m->restart_forced)
+		return !stop_is_requested(m);
 	if (h->restart == MONITOR_RESTART_NO || m->stopping)
 		return false;
 	if (h->restart == MONITOR_RESTART_ON_FAILURE &&
 		(m->exit_code == 0 || (h->restart_max && h->restart_count >= h->restart_max)))
 		return false;
 	return !stop_is_requested(m);
+}
+
+void container_stop(struct monitor *m)
+{
+	const struct monitor_handover *h = &m->handover;
+
+	if (h->stop_timeout_s) {
+		(void)syscall(SYS_pidfd_send_signal, h->init_pidfd, (int)h->stop_signal, NULL, 0);
+		deadline_set(m, DEADLINE_STOP, (uint64_t)h->stop_timeout_s * 1000);
+	} else {
+		(void)syscall(SYS_pidfd_send_signal, h->init_pidfd, SIGKILL, NULL, 0);
+	}
 }
 
 /* docker's: 100 ms, doubled up to a minute, anew after a run that lasted. */

@@ -30,7 +30,10 @@
 #define EXEC_MAX   64
 
 enum deadline {
-	DEADLINE_TIMEOUT, /* --timeout: init is killed */
+	DEADLINE_TIMEOUT,        /* --timeout: init is killed */
+	DEADLINE_STOP,           /* init did not end at its stop signal: it is killed */
+	DEADLINE_HEALTH,         /* the next health check */
+	DEADLINE_HEALTH_TIMEOUT, /* the one that runs takes too long */
 	DEADLINE_COUNT,
 };
 
@@ -61,6 +64,7 @@ enum client_flags {
 	CLIENT_STDIN_REFUSED = 8, /* told BUSY: gets READY */
 	CLIENT_DETACHED = 16,
 	CLIENT_TOLD = 32, /* EXITED was sent or queued */
+	CLIENT_WAITS_HEALTH = 64,
 };
 
 /* A connection; the slot is free when fd is -1 + 1 == 0, so that untouched pages are free slots. */
@@ -92,6 +96,21 @@ struct exec {
 	char id[PROTOCOL_ID_LENGTH];
 };
 
+/* Of an exec session, beside enum protocol_exec_flags: its output is kept for the health log. */
+#define EXEC_HEALTH 0x80
+
+enum health_status { HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
+struct health {
+	uint8_t status; /* enum health_status */
+	bool running, timed_out;
+	uint32_t failing_streak;
+	uint64_t start_ns; /* CLOCK_REALTIME: the probe that runs */
+	/* The output of the probe that runs: a mapping of HEALTH_OUTPUT_MAX bytes, else NULL. */
+	uint8_t *output;
+	size_t output_len;
+};
+
 struct log {
 	int fd;     /* -1: off */
 	int errnum; /* why it was turned off */
@@ -115,11 +134,13 @@ struct monitor {
 	bool closing; /* reported; only the tail is left to do */
 	bool paused;
 	int exit_code, exit_signal;
-	bool oom_killed;                    /* the OOM killer took a process of its group */
-	bool timed_out;                     /* --timeout ended it */
-	bool stopping;                      /* asked to stop by a client: no restart */
-	uint64_t begun_ms;                  /* CLOCK_MONOTONIC */
-	uint64_t finished_ns;               /* CLOCK_REALTIME */
+	bool oom_killed;      /* the OOM killer took a process of its group */
+	bool timed_out;       /* --timeout ended it */
+	bool stopping;        /* asked to stop by a client: no restart */
+	uint64_t begun_ms;    /* CLOCK_MONOTONIC */
+	uint64_t finished_ns; /* CLOCK_REALTIME */
+	bool restart_forced;  /* by an unhealthy state */
+	struct health health;
 	uint64_t deadlines[DEADLINE_COUNT]; /* CLOCK_MONOTONIC, ms; 0: none */
 	struct log log;
 
@@ -201,6 +222,8 @@ void client_send(struct monitor *m, unsigned int index, enum protocol_type type,
 bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t len);
 void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text);
 void clients_report_exit(struct monitor *m);
+/** clients_report_health() - the health check that they asked for is done. */
+void clients_report_health(struct monitor *m, int exit_code);
 /** clients_refuse_rest() - those whose request was not looked at any more. */
 void clients_refuse_rest(struct monitor *m);
 /** clients_flush_tail() - true when nothing is left. */
@@ -213,6 +236,11 @@ static inline int client_fd(const struct client *client)
 /* exec.c */
 void exec_request(
 	struct monitor *m, unsigned int client, const struct protocol_exec *request, int plan_fd);
+/** exec_health() - a session for the health check, of PLAN_FD. False, with errno, when there is no
+ * room; else health_ended() will be called. */
+bool exec_health(struct monitor *m, int plan_fd);
+/** exec_health_kill() - SIGKILL to the health check's command. */
+void exec_health_kill(struct monitor *m);
 void exec_report_event(struct monitor *m, unsigned int index);
 void exec_drain_event(struct monitor *m, unsigned int index, bool error);
 void exec_client_gone(struct monitor *m, unsigned int index);
@@ -235,7 +263,20 @@ int deadline_next(const struct monitor *m);
 /** deadlines_run() - do what is due. */
 void deadlines_run(struct monitor *m);
 
+/* health.c */
+void health_start(struct monitor *m);
+/** health_probe() - run the check now, unless one runs already. */
+void health_probe(struct monitor *m);
+/** health_output() - what the check wrote. */
+void health_output(struct monitor *m, const uint8_t *data, size_t len);
+/** health_ended() - EXIT_CODE, or -1 and why. */
+void health_ended(struct monitor *m, int exit_code, const char *why);
+/** health_expired() - the check that runs has taken too long. */
+void health_expired(struct monitor *m);
+
 /* restart.c */
+/** container_stop() - stop signal, and SIGKILL after the container's stop timeout */
+void container_stop(struct monitor *m);
 /** restart_wanted() - does the policy ask for another run, and has nobody asked to stop? */
 bool restart_wanted(const struct monitor *m);
 /** restart_wait() - the pause before it. False: stopped meanwhile. */
@@ -268,3 +309,4 @@ struct text {
 };
 void text_add(struct text *t, const char *s);
 void text_add_uint(struct text *t, uint64_t v);
+void text_add_json(struct text *t, const void *data, size_t len);

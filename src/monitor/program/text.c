@@ -11,6 +11,12 @@ void text_add(struct text *t, const char *s)
 	t->data[t->len] = '\0';
 }
 
+void text_add_json(struct text *t, const void *data, size_t len)
+{
+	t->len += log_json_text(data, len, t->data + t->len, t->capacity - t->len - 1);
+	t->data[t->len] = '\0';
+}
+
 void text_add_uint(struct text *t, uint64_t v)
 {
 	char digits[21];

@@ -1,0 +1,246 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "monitor/program/state.h"
+
+/*
+ * Health checks. The check is an exec session without a client, of a plan that was made at the
+ * start; its output is kept while it runs, in a mapping of its own. What came out is written to
+ * `health` (container/health.h): the state, and the last probes, of which the old ones are copied
+ * from the file that is replaced. Nothing of it stays in memory.
+ *
+ * docker's rules: the first probe after one interval, the next one an interval after the last one's
+ * end; failures of a container that was never healthy do not count in its start period.
+ */
+
+#define OUTPUT_MAX 4096u        /* bytes of a probe's output that are kept: docker's */
+#define FILE_MAX   (256u << 10) /* bytes; five probes, all of them escaped */
+#define TEMPORARY  ".tmp-health"
+
+static const char *const status_names[] = {"starting", "healthy", "unhealthy"};
+
+static void schedule(struct monitor *m)
+{
+	const struct monitor_handover *h = &m->handover;
+	bool starting = m->health.status == HEALTH_STARTING &&
+			monotonic_ms() - m->begun_ms < h->health_start_period_ms;
+	uint32_t delay = h->health_interval_ms;
+
+	if (starting && h->health_start_interval_ms < delay)
+		delay = h->health_start_interval_ms;
+	if (delay)
+		deadline_set(m, DEADLINE_HEALTH, delay);
+}
+
+void health_start(struct monitor *m)
+{
+	if (m->handover.flags & MONITOR_HEALTH)
+		schedule(m);
+}
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void health_probe(struct monitor *m)
+{
+	struct health *health = &m->health;
+	int plan_fd;
+
+	if (health->running || m->ended)
+		return;
+	deadline_clear(m, DEADLINE_HEALTH);
+	if (m->paused) {
+		schedule(m);
+		return;
+	}
+	health->running = true;
+	health->timed_out = false;
+	health->start_ns = realtime_ns();
+	health->output_len = 0;
+	health->output =
+		mmap(NULL, OUTPUT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (health->output == MAP_FAILED)
+		health->output = NULL; /* it is run without keeping what it says */
+	plan_fd = openat(m->handover.container_dir_fd, CONTAINER_HEALTH_PLAN_FILE,
+		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (plan_fd < 0 || !exec_health(m, plan_fd))
+		health_ended(m, -1, strerror(errno));
+	else
+		deadline_set(m, DEADLINE_HEALTH_TIMEOUT, m->handover.health_timeout_ms);
+	if (plan_fd >= 0)
+		(void)close(plan_fd); /* the session has it */
+}
+
+void health_output(struct monitor *m, const uint8_t *data, size_t len)
+{
+	struct health *health = &m->health;
+
+	if (!health->output)
+		return;
+	if (len > OUTPUT_MAX - health->output_len)
+		len = OUTPUT_MAX - health->output_len;
+	memcpy(health->output + health->output_len, data, len);
+	health->output_len += len;
+}
+
+void health_expired(struct monitor *m)
+{
+	m->health.timed_out = true;
+	exec_health_kill(m);
+}
+
+/* The probes in the file as it is, without the state in front; all but the last four are left out.
+ */
+static void copy_probes(struct monitor *m, struct text *t)
+{
+	int fd = openat(m->handover.container_dir_fd, CONTAINER_HEALTH_FILE,
+		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char *old = t->data + t->len, *from;
+	size_t room = t->capacity - t->len - 1, lines = 0, len;
+	ssize_t n = fd < 0 ? 0 : read(fd, old, room);
+
+	if (fd >= 0)
+		(void)close(fd);
+	len = n > 0 ? (size_t)n : 0;
+	if (!len || old[len - 1] != '\n')
+		return;
+	from = old + len;
+	while (from > old && lines < CONTAINER_HEALTH_LOG_MAX) {
+		char *before = from - 1;
+
+		while (before > old && before[-1] != '\n')
+			before--;
+		if (before == old || ++lines == CONTAINER_HEALTH_LOG_MAX)
+			break; /* the state, or one too old */
+		from = before;
+	}
+	len -= (size_t)(from - old);
+	memmove(old, from, len);
+	t->len += len;
+	t->data[t->len] = '\0';
+}
+
+static void add_probe(struct monitor *m, struct text *t, int exit_code, const char *why)
+{
+	text_add(t, "{\"start\":");
+	text_add_uint(t, m->health.start_ns);
+	text_add(t, ",\"end\":");
+	text_add_uint(t, realtime_ns());
+	text_add(t, ",\"exitCode\":");
+	if (exit_code < 0)
+		text_add(t, "-1");
+	else
+		text_add_uint(t, (uint64_t)exit_code);
+	text_add(t, ",\"output\":\"");
+	if (why)
+		text_add_json(t, why, strlen(why));
+	else if (m->health.output)
+		text_add_json(t, m->health.output, m->health.output_len);
+	text_add(t, "\"}\n");
+}
+
+static void write_file(struct monitor *m, int exit_code, const char *why)
+{
+	int dir_fd = m->handover.container_dir_fd, fd;
+	struct text t = {.capacity = FILE_MAX};
+
+	t.data = mmap(NULL, FILE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (t.data == MAP_FAILED)
+		return;
+	text_add(&t, "{\"version\":1,\"status\":\"");
+	text_add(&t, status_names[m->health.status]);
+	text_add(&t, "\",\"failingStreak\":");
+	text_add_uint(&t, m->health.failing_streak);
+	text_add(&t, "}\n");
+	copy_probes(m, &t);
+	add_probe(m, &t, exit_code, why);
+	fd = openat(dir_fd, TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* A full disk: the state stays as it was last written. */
+	if (fd >= 0 && (write(fd, t.data, t.len) != (ssize_t)t.len ||
+			       renameat(dir_fd, TEMPORARY, dir_fd, CONTAINER_HEALTH_FILE) < 0))
+		(void)unlinkat(dir_fd, TEMPORARY, 0);
+	if (fd >= 0)
+		(void)close(fd);
+	(void)munmap(t.data, FILE_MAX);
+}
+
+/* True when the state is another one now. */
+static bool judge(struct monitor *m, bool passed)
+{
+	const struct monitor_handover *h = &m->handover;
+	struct health *health = &m->health;
+	uint8_t before = health->status;
+
+	if (passed) {
+		health->failing_streak = 0;
+		health->status = HEALTH_HEALTHY;
+	} else if (health->status != HEALTH_STARTING ||
+		   monotonic_ms() - m->begun_ms >= h->health_start_period_ms) {
+		if (health->failing_streak < UINT32_MAX)
+			health->failing_streak++;
+		if (health->failing_streak >= h->health_retries)
+			health->status = HEALTH_UNHEALTHY;
+	}
+	return health->status != before;
+}
+
+static void act(struct monitor *m)
+{
+	switch ((enum health_action)m->handover.health_action) {
+	case HEALTH_ACTION_NONE:
+		return;
+	case HEALTH_ACTION_KILL:
+		(void)syscall(SYS_pidfd_send_signal, m->handover.init_pidfd, SIGKILL, NULL, 0);
+		return;
+	case HEALTH_ACTION_RESTART:
+		m->restart_forced = true;
+		container_stop(m);
+		return;
+	case HEALTH_ACTION_STOP:
+		m->stopping = true;
+		container_stop(m);
+		return;
+	}
+}
+
+void health_ended(struct monitor *m, int exit_code, const char *why)
+{
+	struct health *health = &m->health;
+	char expired[64];
+	struct text t = {.data = expired, .capacity = sizeof(expired)};
+	bool changed;
+
+	deadline_clear(m, DEADLINE_HEALTH_TIMEOUT);
+	health->running = false;
+	if (health->timed_out) {
+		text_add(&t, "Health check exceeded timeout (");
+		text_add_uint(&t, m->handover.health_timeout_ms);
+		text_add(&t, "ms)");
+		why = expired;
+		exit_code = -1;
+	}
+	if (!m->ended) {
+		changed = judge(m, exit_code == 0);
+		write_file(m, exit_code, why);
+		if (changed && health->status == HEALTH_UNHEALTHY)
+			act(m);
+	}
+	if (health->output)
+		(void)munmap(health->output, OUTPUT_MAX);
+	health->output = NULL;
+	clients_report_health(m, exit_code);
+	if (!m->ended)
+		schedule(m);
+}

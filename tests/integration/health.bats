@@ -1,0 +1,179 @@
+# Health checks: run by the monitor, by hand, and what follows from them.
+load ../lib/common
+
+setup()
+{
+	pod_setup
+	load_busybox
+}
+
+# checked NAME OPTION... - a container whose check passes while /ok is there
+checked()
+{
+	local name=$1
+
+	shift
+	pod run -d --name "$name" --network none --stop-timeout 1 --health-cmd 'echo looked; test -e /ok' "$@" \
+		localhost/busybox sh -c 'touch /ok; exec sleep 1000'
+}
+
+health()
+{
+	pod inspect --format '{{.State.Health.Status}}' "$1"
+}
+
+health_is()
+{
+	[ "$(health "$1")" = "$2" ]
+}
+
+state_is()
+{
+	[ "$(pod inspect --format '{{.State.Status}}' "$1")" = "$2" ]
+}
+
+@test "starting, healthy, unhealthy, healthy again: by the clock" {
+	checked web --health-interval 200ms --health-retries 2
+	wait_until 20 health_is web healthy
+	run pod ps --format '{{.Names}} {{.Status}}'
+	assert_output --regexp '^web Up .* \(healthy\)$'
+	pod exec web rm /ok
+	wait_until 20 health_is web unhealthy
+	run pod ps --format '{{.Status}}' --filter health=unhealthy
+	assert_output --regexp '\(unhealthy\)$'
+	run pod inspect --format '{{len .State.Health.Log}} {{(index .State.Health.Log 0).Output}}' web
+	assert_output --partial looked
+	run pod ps -q --filter health=healthy
+	assert_output ""
+	pod exec web touch /ok
+	wait_until 20 health_is web healthy
+	run pod inspect --format '{{.State.Health.FailingStreak}}' web
+	assert_output 0
+}
+
+@test "healthcheck run: by hand, and what it prints and returns" {
+	checked hand --health-interval disable --health-retries 2
+	run pod ps --format '{{.Status}}'
+	assert_output --partial "(health: starting)"
+	run pod healthcheck run hand
+	assert_success
+	assert_output ""
+	health_is hand healthy
+	pod exec hand rm /ok
+	run pod healthcheck run hand
+	assert_status 1
+	assert_output unhealthy
+	health_is hand healthy
+	run pod healthcheck run hand
+	assert_status 1
+	health_is hand unhealthy
+	run pod inspect --format '{{json .State.Health.Log}}' hand
+	run python3 -c '
+import json, sys
+log = json.loads(sys.argv[1])
+assert [entry["ExitCode"] for entry in log] == [0, 1, 1], log
+assert all(entry["Output"] == "looked\n" and entry["Start"] < entry["End"] for entry in log), log' "$output"
+	assert_success
+	for _ in 1 2 3 4 5; do
+		pod healthcheck run hand || :
+	done
+	run pod inspect --format '{{len .State.Health.Log}} {{.State.Health.FailingStreak}}' hand
+	assert_output "5 7"
+	pod stop hand
+	run --separate-stderr pod healthcheck run hand
+	assert_fault 125 "is not running"
+	# A new run knows nothing of the last one.
+	pod start hand
+	health_is hand starting
+	pod run -d --name none --network none localhost/busybox sleep 1000
+	run --separate-stderr pod healthcheck run none
+	assert_fault 125 "no defined healthcheck"
+	run pod ps --filter health=none --format '{{.Names}}'
+	assert_output none
+}
+
+@test "a check that takes too long has failed; one that cannot be run, too" {
+	pod run -d --name slow --network none --health-cmd 'echo before; sleep 1000' --health-interval disable \
+		--health-timeout 200ms --health-retries 1 localhost/busybox sleep 1000
+	run pod healthcheck run slow
+	assert_status 1
+	health_is slow unhealthy
+	run pod inspect --format '{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' slow
+	assert_output --partial "-1 Health check exceeded timeout"
+	pod run -d --name nothing --network none --health-cmd '["/nosuch"]' --health-interval disable \
+		--health-retries 1 localhost/busybox sleep 1000
+	run pod healthcheck run nothing
+	assert_status 1
+	run pod inspect --format '{{(index .State.Health.Log 0).Output}}' nothing
+	assert_output --partial /nosuch
+}
+
+@test "failures in the start period do not count" {
+	pod run -d --name begin --network none --health-cmd false --health-interval disable --health-retries 1 \
+		--health-start-period 1h localhost/busybox sleep 1000
+	for _ in 1 2; do
+		run pod healthcheck run begin
+		assert_status 1
+	done
+	health_is begin starting
+	run pod inspect --format '{{.State.Health.FailingStreak}} {{.Config.Healthcheck.StartPeriod}}' begin
+	assert_output "0 3600000000000"
+}
+
+@test "on-failure: kill, stop, restart" {
+	for action in kill stop; do
+		checked "$action" --health-on-failure "$action" --health-interval disable --health-retries 1
+		pod exec "$action" rm /ok
+		run pod healthcheck run "$action"
+		assert_status 1
+		wait_until 20 state_is "$action" exited
+	done
+	checked restart --health-on-failure restart --health-interval disable --health-retries 1
+	pod exec restart rm /ok
+	run pod healthcheck run restart
+	assert_status 1
+	wait_until 20 sh -c '[ "$(pod inspect --format "{{.RestartCount}} {{.State.Status}}" restart)" = "1 running" ]'
+	health_is restart starting
+	wait_until 10 pod healthcheck run restart
+	run pod inspect --format '{{.Config.HealthcheckOnFailureAction}}' restart
+	assert_output restart
+}
+
+@test "the image's check, and options over it" {
+	make_image "$BATS_TEST_TMPDIR/checked.tar" --schema docker --name localhost/checked --layer busybox \
+		--config '{"config": {"Healthcheck": {"Test": ["CMD", "/bin/true"], "Interval": 7000000000, "Retries": 9}}}'
+	pod load -q -i "$BATS_TEST_TMPDIR/checked.tar"
+	pod create --name image localhost/checked sleep 1000
+	run pod inspect --format '{{json .Config.Healthcheck}}' image
+	assert_output '{"Test":["CMD","/bin/true"],"Interval":7000000000,"Timeout":30000000000,"Retries":9}'
+	pod create --name over --health-retries 2 --health-cmd 'exit 0' localhost/checked sleep 1000
+	run pod inspect --format '{{json .Config.Healthcheck}}' over
+	assert_output '{"Test":["CMD-SHELL","exit 0"],"Interval":7000000000,"Timeout":30000000000,"Retries":2}'
+	pod run -d --name off --network none --no-healthcheck localhost/checked sleep 1000
+	run --separate-stderr pod healthcheck run off
+	assert_status 125
+	run pod ps --format '{{.Status}}'
+	refute_output --partial health
+}
+
+@test "options that make no sense are refused by name" {
+	run --separate-stderr pod run --no-healthcheck --health-cmd true localhost/busybox true
+	assert_fault 125 --no-healthcheck --health-cmd
+	run --separate-stderr pod run --health-cmd true --health-interval 5 localhost/busybox true
+	assert_fault 125 --health-interval
+	run --separate-stderr pod run --health-cmd true --health-retries 0 localhost/busybox true
+	assert_fault 125 --health-retries
+	run --separate-stderr pod run --health-on-failure kill localhost/busybox true
+	assert_fault 125 on-failure
+	run --separate-stderr pod run --health-cmd '[]' localhost/busybox true
+	assert_fault 125 --health-cmd
+	run pod ps -aq
+	assert_output ""
+}
+
+@test "a check does not hold up the container's end" {
+	pod run -d --name ends --network none --health-cmd 'sleep 1000' --health-interval 100ms \
+		localhost/busybox sh -c 'while ! pidof sleep; do usleep 10000; done; exit 9'
+	run pod wait ends
+	assert_output 9
+}
