@@ -30,6 +30,7 @@ static const char *const pull_policies[] = {"always", "missing", "never", "newer
 static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
 static const char *const health_actions[] = {"none", "kill", "restart", "stop", NULL};
+static const char *const sdnotify_modes[] = {"container", "conmon", "healthy", "ignore", NULL};
 static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
 
 #define T struct container_options
@@ -56,6 +57,9 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "enabled", .words = cgroups_modes),                        \
 		OPTION_STRING("cidfile", 0, T, cid_file, "FILE",                                   \
 			"Write the container's id to FILE", .complete = COMPLETE_FILE),            \
+		OPTION_STRING("conmon-pidfile", 0, T, conmon_pidfile, "FILE",                      \
+			"Write the process id of the container's monitor to FILE",                 \
+			.complete = COMPLETE_FILE),                                                \
 		LIMITS_CPU(T, limits)
 #define SHARED_B                                                                                   \
 	OPTION_STRV("device", 0, T, devices, "HOST[:CONTAINER][:PERMISSIONS]",                     \
@@ -145,6 +149,10 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "no", .words = restart_policies),                          \
 		OPTION_BOOL("rm", 0, T, remove, "Remove the container when it ends"),              \
 		OPTION_BOOL("rootfs", 0, T, rootfs, "The operand is a directory, not an image"),   \
+		OPTION_STRING("sdnotify", 0, T, sdnotify, "MODE",                                  \
+			"Who tells the service manager that it is ready: container, conmon (at "   \
+			"once), healthy, ignore",                                                  \
+			.default_text = "container", .words = sdnotify_modes),                     \
 		OPTION_STRV("security-opt", 0, T, security_opts, "OPTION",                         \
 			"no-new-privileges, seccomp=unconfined|FILE, mask=, unmask= ..."),         \
 		OPTION_SIZE("shm-size", 0, T, shm_size_bytes, "SIZE", "Size of /dev/shm",          \
@@ -335,6 +343,8 @@ static int fill_config(struct store *store, const struct container_options *opts
 	config->platform = xstrdup_null(opts->pull_flags.platform);
 	config->cid_file = xstrdup_null(opts->cid_file);
 	config->pid_file = xstrdup_null(opts->pid_file);
+	config->conmon_pidfile = xstrdup_null(opts->conmon_pidfile);
+	config->sdnotify = xstrdup_null(opts->sdnotify);
 	config->stop_timeout_s = opts->stop_timeout_s;
 	config->restart_policy = xstrdup_null(opts->restart_policy);
 	config->timeout_s = opts->timeout_s;

@@ -17,7 +17,8 @@ struct container_options {
 	bool rootfs;
 	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
 		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
-	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj;
+	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj, *sdnotify,
+		*conmon_pidfile;
 	struct limit_options limits;
 	struct pull_flags pull_flags;
 	struct health_request health;

@@ -47,6 +47,7 @@ test-stage: all
 	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/vm $(srcdir)/tests/data) $(STAGE)/tests/
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
 	$(CC) -O2 -static -o $(STAGE)/tests/lib/hostile $(srcdir)/tests/lib/hostile.c
+	$(CC) -O2 -static -o $(STAGE)/tests/lib/service $(srcdir)/tests/lib/service.c
 	$(CC) -O2 -shared -fPIC -o $(STAGE)/tests/lib/hide.so $(srcdir)/tests/lib/hide.c
 
 # Seconds for each target.

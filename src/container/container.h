@@ -125,7 +125,7 @@ struct container_start_options {
 	bool lossless;                 /* the client is a foreground run */
 	int lock_fd;                   /* already held by the caller (taken over); -1: taken here */
 	struct userns_request *userns; /* begun early by the caller (taken); NULL */
-	unsigned int preserve_fds;
+	const char *conmon_pidfile; /* instead of the container's own; NULL */
 };
 
 /**

@@ -84,6 +84,7 @@ static const struct field fields[] = {
 	FIELD("cidFile", cid_file),
 	FIELD("pidFile", pid_file),
 	FIELD("remove", remove),
+	FIELD("sdnotify", sdnotify),
 	FIELD("restartPolicy", restart_policy),
 	FIELD("timeout", timeout_s),
 	FIELD("healthTest", health_test),

@@ -71,6 +71,7 @@ struct container_config {
 	char *platform;     /* "linux/amd64"; NULL: the host's */
 	char *conmon_pidfile, *cid_file, *pid_file;
 	bool remove;          /* --rm */
+	char *sdnotify;       /* monitor/notify.h; NULL: container */
 	char *restart_policy; /* as given: container/policy.h; NULL: no */
 	/* Health check, docker's form: {"CMD", words...}, {"CMD-SHELL", line} or {"NONE"}. */
 	char **health_test;

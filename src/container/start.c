@@ -17,6 +17,7 @@
 #include "container/limits.h"
 #include "container/policy.h"
 #include "container/ports.h"
+#include "container/service.h"
 #include "container/spec.h"
 #include "container/state.h"
 #include "monitor/monitor.h"
@@ -70,7 +71,6 @@ struct start {
 	int stdin_fd, stdout_fd, stderr_fd;
 	int stdin_write_fd, stdout_read_fd, stderr_read_fd;
 	bool lossless;
-	unsigned int preserve_fds;
 	char userns_hash[17];
 	char *given_up; /* why all users of the container are one; NULL: they are not */
 	struct restart_policy restart;
@@ -78,6 +78,8 @@ struct start {
 	uint32_t restart_count, restart_backoff_ms;
 	bool single_id; /* the user namespace maps one id */
 	struct container_limits limits;
+	struct service service;
+	const char *conmon_pidfile; /* NULL: none */
 };
 
 static void start_clear(struct start *start)
@@ -89,6 +91,7 @@ static void start_clear(struct start *start)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_replace(fds[i], -1);
+	service_clear(&start->service);
 	container_spec_free(start->plan);
 	start->plan = NULL;
 	container_limits_clear(&start->limits);
@@ -243,6 +246,22 @@ static int write_run_file(struct start *start, struct supervisor *sup, struct er
 	return 0;
 }
 
+/* --conmon-pidfile: the monitor is what a service manager is to watch. */
+static int write_pid_file(const struct start *start, struct error **err)
+{
+	const char *path = start->conmon_pidfile;
+	cleanup_close int fd = -1;
+	char text[16];
+
+	if (!path)
+		return 0;
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write_all(fd, text, strlen(text)) < 0)
+		return error_errno(err, errno, "write '%s'", path);
+	return 0;
+}
+
 static int listen_sockets(struct start *start, struct supervisor *sup, struct error **err)
 {
 	const char *id = start->container->config->id;
@@ -265,9 +284,9 @@ static int listen_sockets(struct start *start, struct supervisor *sup, struct er
 /* What of the environment a later start needs; the rest belongs to the caller's session. */
 static bool env_is_kept(const char *entry)
 {
-	static const char *const names[] = {
-		"HOME=", "PATH=", "USER=", "LOGNAME=", "TMPDIR=", "TZ=", "LANG=", "LC_ALL=", "XDG_",
-		"POD_", "CONTAINERS_", "STORAGE_", "DBUS_SESSION_BUS_ADDRESS=", NULL};
+	static const char *const names[] = {"HOME=", "PATH=", "USER=", "LOGNAME=", "TMPDIR=", "TZ=",
+		"LANG=", "LC_ALL=", "XDG_", "POD_", "CONTAINERS_", "STORAGE_",
+		"DBUS_SESSION_BUS_ADDRESS=", "NOTIFY_SOCKET=", NULL};
 
 	for (size_t i = 0; names[i]; i++)
 		if (str_starts_with(entry, names[i]))
@@ -343,7 +362,7 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
 		return -1;
-	return write_run_file(start, sup, err);
+	return write_run_file(start, sup, err) < 0 ? -1 : write_pid_file(start, err);
 }
 
 static int bring_up(struct start *start, struct supervisor *sup, char ***notes, struct error **err)
@@ -355,7 +374,7 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.stdin_fd = start->stdin_fd,
 		.stdout_fd = start->stdout_fd,
 		.stderr_fd = start->stderr_fd,
-		.preserve_fds = start->preserve_fds,
+		.preserve_fds = start->service.listen_fds,
 		.cgroup_fd = -1,
 		.start_fd = -1,
 		.init = start->container->config->init,
@@ -452,6 +471,8 @@ static void fill_handover(
 		.log_fd = start->log_fd,
 		.answer_fd = sup->answer_fd,
 		.cgroup_fd = start->limits.cgroup.fd,
+		.notify_fd = start->service.notify_fd,
+		.notify = (int32_t)start->service.mode,
 		.network_pid = sup->network.pid,
 		.network_pidfd = sup->network.pidfd,
 		.network_exit_fd = sup->network.exit_fd,
@@ -480,6 +501,7 @@ static void fill_handover(
 	snprintf(h->id, sizeof(h->id), "%s", config->id);
 	snprintf(h->name, sizeof(h->name), "%s", config->name);
 	memcpy(h->boot_id, start->container->status.boot_id, sizeof(h->boot_id));
+	snprintf(h->notify_socket, sizeof(h->notify_socket), "%s", start->service.socket);
 	snprintf(h->control_socket, sizeof(h->control_socket), "%s", sup->control_socket);
 	snprintf(h->userns_socket, sizeof(h->userns_socket), "%s", sup->userns_socket);
 }
@@ -563,6 +585,7 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	fd_replace(&start->stdout_fd, -1);
 	fd_replace(&start->stderr_fd, -1);
 	fill_handover(start, &sup, &handover);
+	service_started(&start->service, getpid(), &notes);
 	reply_started(start->reply_monitor_fd, notes);
 	fd_replace(&start->reply_monitor_fd, -1);
 	if (!start->container->config->remove)
@@ -593,6 +616,8 @@ static int start_prepare(
 	}
 	if (container_spec_prepare(store, start->container, userns ? userns_maps(userns) : NULL,
 		    &start->plan, err) < 0)
+		goto fail;
+	if (service_prepare(&start->service, store, start->container, start->plan, err) < 0)
 		goto fail;
 	start->program_fd = monitor_program_open(store->runtime_fd, err);
 	if (start->program_fd < 0)
@@ -627,7 +652,7 @@ fail:
 		.reply_command_fd = -1, .reply_monitor_fd = -1, .client_command_fd = -1,           \
 		.client_monitor_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,         \
 		.stdin_write_fd = -1, .stdout_read_fd = -1, .stderr_read_fd = -1,                  \
-		.limits = CONTAINER_LIMITS_INIT,                                                   \
+		.limits = CONTAINER_LIMITS_INIT, .service = SERVICE_INIT,                          \
 	}
 
 int container_start(struct store *store, struct container *container,
@@ -640,7 +665,9 @@ int container_start(struct store *store, struct container *container,
 	start.container = container;
 	start.lock_fd = opts->lock_fd;
 	start.lossless = opts->lossless;
-	start.preserve_fds = opts->preserve_fds;
+	start.conmon_pidfile = opts->conmon_pidfile;
+	if (!start.conmon_pidfile)
+		start.conmon_pidfile = container->config->conmon_pidfile;
 	if (start.lock_fd < 0)
 		start.lock_fd = container_lock(container, true, err);
 	if (start.lock_fd < 0) {
@@ -661,6 +688,7 @@ int container_start(struct store *store, struct container *container,
 	fd_replace(&start.lock_fd, -1); /* the monitor process has it */
 	if (receive_reply(start.reply_command_fd, container->config->name, err) < 0)
 		return -1;
+	service_close_fds(&start.service);
 	if (start.given_up)
 		log_warning("all users of the container are one to the host, owners of files are "
 			    "only noted down: %s",

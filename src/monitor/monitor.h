@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/notify.h"
 #include "runtime/runtime.h"
 #include "util/error.h"
 
@@ -81,6 +82,8 @@ struct monitor_handover {
 	int32_t namespace_fds[NAMESPACE_COUNT];
 	int32_t cgroup_fd;
 	int32_t answer_fd; /* where exec sessions' listeners go (runtime/single_id.h), -1 none */
+	int32_t notify_fd; /* the container's notify socket, -1: not passed on */
+	int32_t notify;    /* enum notify_mode */
 	int32_t network_pidfd, network_exit_fd; /* slirp4netns: ends when exit_fd closes */
 	int32_t network_pid;
 	int32_t log_driver;
@@ -98,6 +101,7 @@ struct monitor_handover {
 	char id[MONITOR_ID_MAX + 1];
 	char name[MONITOR_NAME_MAX + 1];
 	char boot_id[37];
+	char notify_socket[NOTIFY_SOCKET_MAX]; /* the service manager's, "": none */
 	char control_socket[96]; /* "<id>.sock": names inside runtime_dir_fd, unlinked at the end */
 	char userns_socket[96];  /* "userns-<map hash>.<id, 12 digits>" */
 };

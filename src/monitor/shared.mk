@@ -1,4 +1,4 @@
 # Sources of other rooms that the monitor program is made of, too.
-MONITOR_SHARED = src/monitor/protocol.c src/monitor/logformat.c \
+MONITOR_SHARED = src/monitor/protocol.c src/monitor/logformat.c src/monitor/notify.c \
 	src/runtime/process.c src/runtime/process_user.c \
 	src/runtime/single_id_filter.c

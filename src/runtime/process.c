@@ -588,6 +588,32 @@ static void home_of_number(int root_fd, uint32_t uid, struct process_user *user)
 	strcpy(user->home, process_user_look_up(root_fd, p, &found) == 0 ? found.home : "/");
 }
 
+/* sd_listen_fds(3): who is given sockets compares this with its number, which nobody knew before.
+ */
+static void set_listen_pid(char **env, int first_fd_to_close, char *buffer)
+{
+	static const char name[] = "LISTEN_PID=";
+	char digits[16];
+	int pid = (int)getpid(), count = 0;
+
+	if (first_fd_to_close <= 3)
+		return;
+	for (; *env; env++) {
+		if (strncmp(*env, name, sizeof(name) - 1) != 0)
+			continue;
+		do
+			digits[count++] = (char)('0' + pid % 10);
+		while (pid /= 10);
+		strcpy(buffer, name);
+		for (size_t at = sizeof(name) - 1; count; at++) {
+			buffer[at] = digits[--count];
+			buffer[at + 1] = '\0';
+		}
+		*env = buffer;
+		return;
+	}
+}
+
 __attribute__((noreturn)) void process_exec(
 	const struct process_plan *plan, int first_fd_to_close, int failure_fd)
 {
@@ -600,7 +626,7 @@ __attribute__((noreturn)) void process_exec(
 	bool single_id = plan->flags & PROCESS_SINGLE_ID;
 	const char *cwd = at(plan, plan->cwd);
 	uint32_t groups[2 * PROCESS_GROUPS_MAX + 256];
-	char home[PROCESS_HOME_MAX + 8], command[PATH_MAX];
+	char home[PROCESS_HOME_MAX + 8], command[PATH_MAX], listen_pid[32];
 	size_t group_count = 0, first_optional;
 	struct process_user user;
 	sigset_t none;
@@ -622,6 +648,7 @@ __attribute__((noreturn)) void process_exec(
 	for (uint32_t i = 0; i < plan->env_count; i++)
 		env[i] = (char *)(uintptr_t)string_at(plan, plan->env, i);
 	env[plan->env_count] = env[plan->env_count + 1] = NULL;
+	set_listen_pid(env, first_fd_to_close, listen_pid);
 
 	set_rlimits(plan, failure_fd);
 	set_memory_policy(plan, failure_fd);

@@ -385,6 +385,7 @@ void end_run(struct monitor *m)
 	/* What the container wrote last, to the log and the clients; then its end. */
 	output_finish(m);
 	m->oom_killed = cgroup_oom_killed(m->handover.cgroup_fd);
+	notify_finish(m);
 	exit_fd = exit_write(m, restart);
 	if (remove)
 		remove = record_release(m);

@@ -121,6 +121,9 @@ static void dispatch(struct monitor *m, uint64_t key, uint32_t events)
 		if (m->execs[index].generation == generation && m->execs[index].state != EXEC_FREE)
 			exec_drain_event(m, index, kind == SOURCE_EXEC_ERROR);
 		break;
+	case SOURCE_NOTIFY:
+		notify_event(m);
+		break;
 	}
 }
 
@@ -131,6 +134,7 @@ static bool handover_read(struct monitor_handover *ret)
 	ret->id[MONITOR_ID_MAX] = '\0';
 	ret->name[MONITOR_NAME_MAX] = '\0';
 	ret->boot_id[sizeof(ret->boot_id) - 1] = '\0';
+	ret->notify_socket[sizeof(ret->notify_socket) - 1] = '\0';
 	ret->control_socket[sizeof(ret->control_socket) - 1] = '\0';
 	ret->userns_socket[sizeof(ret->userns_socket) - 1] = '\0';
 	return ret->magic == MONITOR_HANDOVER_MAGIC && ret->version == MONITOR_HANDOVER_VERSION &&
@@ -185,6 +189,7 @@ static bool monitor_init(struct monitor *m)
 		(void)source_add(
 			m, m->handover.userns_listen_fd, EPOLLIN, SOURCE_USERNS_LISTEN, 0, 0);
 	output_start(m);
+	notify_start(m);
 	/* Without such a client there is nobody to be lossless for, nor to close stdin with. */
 	if (m->handover.first_client_fd < 0)
 		m->handover.flags &= ~(uint32_t)MONITOR_LOSSLESS;
@@ -230,5 +235,6 @@ int main(void)
 			dispatch(m, events[i].data.u64, events[i].events);
 	}
 	end_run(m);
-	return 0;
+	/* To a service manager this process is the service. */
+	return m->exit_code;
 }

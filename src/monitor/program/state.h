@@ -47,6 +47,7 @@ enum source_kind {
 	SOURCE_EXEC_REPORT,
 	SOURCE_EXEC_OUTPUT, /* what is drained for a client that has gone: stdout or terminal */
 	SOURCE_EXEC_ERROR,  /* the same: stderr */
+	SOURCE_NOTIFY,      /* a message for the service manager */
 };
 
 enum client_role {
@@ -136,6 +137,7 @@ struct monitor {
 	int exit_code, exit_signal;
 	bool oom_killed;      /* the OOM killer took a process of its group */
 	bool timed_out;       /* --timeout ended it */
+	bool told_ready;      /* --sdnotify=healthy: READY=1 was sent */
 	bool stopping;        /* asked to stop by a client: no restart */
 	uint64_t begun_ms;    /* CLOCK_MONOTONIC */
 	uint64_t finished_ns; /* CLOCK_REALTIME */
@@ -250,6 +252,15 @@ bool exec_reaped(struct monitor *m, int pid, int exit_code);
 void exec_before_reap(struct monitor *m);
 struct exec *exec_find(struct monitor *m, const void *id);
 void exec_container_ended(struct monitor *m);
+
+/* notify.c: the service manager */
+void notify_start(struct monitor *m);
+void notify_event(struct monitor *m);
+/** notify_finish() - the container has ended: pass on what it said last. */
+void notify_finish(struct monitor *m);
+/** notify_healthy() - the health check succeeded: with --sdnotify=healthy the service is ready.
+ * Tells the service manager once. */
+void notify_healthy(struct monitor *m);
 
 /* deadline.c: what happens at a time; milliseconds of CLOCK_MONOTONIC */
 uint64_t monotonic_ms(void);
