@@ -195,9 +195,6 @@ static int ps_run(struct command_context *ctx, int argc, char **argv, struct err
 
 	if (options_parse(&command_oci_ps, argc, argv, &opts, &first, err) < 0)
 		return -1;
-	if (!str_equal(opts.format, "table") && !str_equal(opts.format, "json"))
-		return error_set(
-			err, ERR_USAGE, "--format '%s': must be table or json", opts.format);
 	if (oci_open_root(ctx, &root, err) < 0 ||
 		oci_container_open(&root, argv[first], &container, err) < 0 ||
 		oci_processes(&container, &pids, &count, err) < 0)

@@ -274,9 +274,6 @@ static int list_run(struct command_context *ctx, int argc, char **argv, struct e
 	if (options_parse(&command_oci_list, argc, argv, &opts, &first, err) < 0)
 		return -1;
 	json = str_equal(opts.format, "json");
-	if (!json && !str_equal(opts.format, "table"))
-		return error_set(
-			err, ERR_USAGE, "--format '%s': must be table or json", opts.format);
 	if (oci_open_root(ctx, &root, err) < 0 || oci_list(&root, &ids, err) < 0)
 		return -1;
 	if (opts.quiet) {

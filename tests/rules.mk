@@ -43,6 +43,7 @@ test-stage: all
 	@test -n "$(STAGE)"
 	install -d $(STAGE)/bin $(STAGE)/libexec/pod $(STAGE)/tests/data
 	install -m 755 $(B)/pod $(STAGE)/bin/pod
+	ln -sf pod $(STAGE)/bin/pod-oci
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
 	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/vm $(srcdir)/tests/data) $(STAGE)/tests/
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
