@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cmd/attach.h"
@@ -122,3 +123,16 @@ const struct command command_attach = {
 	.options = attach_options_table,
 	.run = attach_command_run,
 };
+
+void attach_size(struct container_start_options *start)
+{
+	struct winsize size;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_row || !size.ws_col)
+			continue;
+		start->rows = size.ws_row;
+		start->columns = size.ws_col;
+		return;
+	}
+}

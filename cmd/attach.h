@@ -1,5 +1,6 @@
 #pragma once
 
+#include "container/container.h"
 #include "monitor/client.h"
 #include "util/error.h"
 
@@ -20,3 +21,7 @@ void attach_terminal_warning(bool terminal, bool interactive);
  * in the middle of a start would leave the container running on its own.
  */
 void attach_hold_signals(bool sig_proxy);
+
+/** attach_size() - the size of our terminal for the container's first process, where there is one
+ */
+void attach_size(struct container_start_options *start);

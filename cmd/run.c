@@ -88,6 +88,8 @@ static int run_container(struct command_context *ctx, struct container_options *
 	}
 	if (!opts->detach)
 		attach_hold_signals(opts->sig_proxy);
+	if (!opts->detach && opts->terminal)
+		attach_size(&start);
 	if (container_start(store, container, &start, &client_fd, err) < 0) {
 		remove_failed(store, container);
 		return -1;

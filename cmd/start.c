@@ -30,8 +30,7 @@ static const struct option_spec start_options[] = {
 static int start_attached(struct store *store, struct container *container,
 	const struct start_options *opts, struct error **err)
 {
-	const struct container_start_options start = {
-		.attach = true, .lossless = true, .lock_fd = -1};
+	struct container_start_options start = {.attach = true, .lossless = true, .lock_fd = -1};
 	const struct attach_options attach = {
 		.stdin_fd = opts->interactive && container->config->stdin_open ? STDIN_FILENO : -1,
 		.stdout_fd = STDOUT_FILENO,
@@ -46,6 +45,8 @@ static int start_attached(struct store *store, struct container *container,
 	int code = 0, result;
 
 	attach_hold_signals(opts->sig_proxy);
+	if (container->config->terminal)
+		attach_size(&start);
 	if (container_is_running(container)) {
 		client_fd = container_connect(store, container, err);
 		if (client_fd < 0)

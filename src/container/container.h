@@ -125,7 +125,8 @@ struct container_start_options {
 	bool lossless;                 /* the client is a foreground run */
 	int lock_fd;                   /* already held by the caller (taken over); -1: taken here */
 	struct userns_request *userns; /* begun early by the caller (taken); NULL */
-	const char *conmon_pidfile; /* instead of the container's own; NULL */
+	uint16_t rows, columns;        /* of the terminal from the first moment on; 0: not known */
+	const char *conmon_pidfile;    /* instead of the container's own; NULL */
 };
 
 /**

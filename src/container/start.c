@@ -677,6 +677,9 @@ int container_start(struct store *store, struct container *container,
 	if (start_prepare(&start, opts->userns, opts->attach, err) < 0 ||
 		make_pair(&start.reply_command_fd, &start.reply_monitor_fd, err) < 0)
 		return -1;
+	/* A program may ask for it before the client is attached and says it. */
+	start.plan->spec->process.console_height = opts->rows;
+	start.plan->spec->process.console_width = opts->columns;
 	if (start.restart.kind != RESTART_NO || start.health_action == HEALTH_ACTION_RESTART)
 		(void)unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0); /* mostly not there */
 	pid = fork();

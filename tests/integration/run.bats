@@ -311,3 +311,12 @@ run_one()
 	run_one localhost/busybox -- true
 	assert_status 127
 }
+
+@test "the terminal has its size before the command looks" {
+	load_busybox
+	run on_pty --size 31x101 'expect 31 101' pod run -it --rm --network none localhost/busybox stty size
+	assert_success
+	pod create -t --name c localhost/busybox stty size
+	run on_pty --size 32x102 'expect 32 102' pod start -a c
+	assert_success
+}
