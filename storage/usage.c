@@ -115,7 +115,7 @@ int store_usage(struct store *store, struct usage_item *items, size_t count, int
 int store_reset(struct store *store, int userns_fd, struct error **err)
 {
 	static const char *const ours[] = {"containers", "images", "index", "layers", "tmp",
-		"volumes", "events", "driver", "version", NULL};
+		"volumes", "events", "driver", "names.lock", "version", NULL};
 	cleanup_dir DIR *dir = dir_open_at(store->runtime_fd, ".");
 	struct dirent *entry;
 
