@@ -17,9 +17,9 @@ check-completions: $(B)/pod
 			{ echo "$$f is stale: run 'make completions'"; exit 1; }; \
 	done
 
-$(B)/man/pod.1: $(B)/pod
+$(B)/man/pod.1: $(B)/pod $(wildcard $(srcdir)/doc/man/*.md)
 	rm -rf $(B)/man
-	$(B)/pod __man $(B)/man
+	$(B)/pod __man $(B)/man $(srcdir)/doc/man
 
 docs: $(B)/man/pod.1
 all: docs
