@@ -143,10 +143,6 @@ int runtime_check(
 	if (spec->net_device_count)
 		return error_set(
 			err, ERR_UNSUPPORTED, "config.json: linux.netDevices: not supported");
-	for (size_t i = 0; i < spec->mount_count; i++)
-		if (spec->mounts[i].uid_mapping_count || spec->mounts[i].gid_mapping_count)
-			return error_set(err, ERR_UNSUPPORTED,
-				"config.json: mounts[%zu].uidMappings: not supported", i);
 	if (check_namespaces(spec, opts, err) < 0 || check_labels(spec, err) < 0 ||
 		check_seccomp(spec, opts, err) < 0)
 		return -1;

@@ -64,14 +64,27 @@ static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t
 	return 0;
 }
 
+/* What is there already, whether we have just made it or the image has it, must be that device:
+ * through a link the mode would be changed wherever it leads. */
 static int make_node(int dir_fd, const char *name, mode_t mode, dev_t dev, uid_t uid, gid_t gid)
 {
+	cleanup_close int fd = -1;
+	struct stat st;
+	char path[32];
+
 	if (mknodat(dir_fd, name, mode, dev) < 0 && errno != EEXIST)
 		return -1;
-	/* The umask was in the way; links are not followed. */
-	if (fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
-	return fchmodat(dir_fd, name, mode & 07777, 0);
+	if ((st.st_mode & S_IFMT) != (mode & S_IFMT) || (!S_ISFIFO(mode) && st.st_rdev != dev)) {
+		errno = EEXIST;
+		return -1;
+	}
+	/* The umask was in the way. */
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return -1;
+	return chmod(fd_path(fd, path), mode & 07777);
 }
 
 /* EPERM: root of a user namespace after all, an outer container's. */

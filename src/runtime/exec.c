@@ -160,6 +160,7 @@ static int exec_helper(void *data)
 		.flags = CLONE_PARENT | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&exec->pidfd,
 	};
+	bool in_group = false;
 	long pid;
 	int why;
 
@@ -171,6 +172,8 @@ static int exec_helper(void *data)
 	why = process_set_priority(exec->plan, 0, &exec->what);
 	if (why)
 		return exec_fail(exec, why, exec->what);
+	if (opts->cgroup_fd >= 0 && (exec->flags & CLONE_NEWUSER))
+		in_group = helper_enter_group(opts->cgroup_fd);
 	/* While our memory still belongs to the host. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (exec->flags && setns(opts->init_pidfd, (int)exec->flags) < 0)
@@ -182,7 +185,7 @@ static int exec_helper(void *data)
 			return exec_fail(exec, errno, "drop supplementary groups");
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the id change set the default again */
 	}
-	if (opts->cgroup_fd >= 0) {
+	if (opts->cgroup_fd >= 0 && !in_group) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)opts->cgroup_fd;
 	}

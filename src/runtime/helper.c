@@ -1,11 +1,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/helper.h"
 
@@ -35,4 +37,14 @@ int helper_run(int (*fn)(void *data), void *data, struct error **err)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	(void)munmap(stack, HELPER_STACK_SIZE);
 	return pid < 0 ? error_errno(err, why, "start a helper process") : 0;
+}
+
+bool helper_enter_group(int cgroup_fd)
+{
+	int fd = geteuid() == 0 ? openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC) : -1;
+	bool done = fd >= 0 && write(fd, "0", 1) == 1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return done;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "util/error.h"
 
 /**
@@ -10,3 +12,12 @@
  * Only while single-threaded. FN's result is the child's exit status and is ignored.
  */
 int helper_run(int (*fn)(void *data), void *data, struct error **err);
+
+/**
+ * helper_enter_group() - move the calling helper into control group CGROUP_FD, where its children
+ * are born then For real root, before it enters a user namespace from which it could not clone into
+ * a group that is not the namespace's: CLONE_INTO_CGROUP, which is much cheaper, asks with the
+ * rights held then. Async-signal-safe. Returns: whether it was done; then no CLONE_INTO_CGROUP is
+ * needed.
+ */
+bool helper_enter_group(int cgroup_fd);

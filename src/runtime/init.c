@@ -97,6 +97,25 @@ static int loopback_up(struct error **err)
 	return 0;
 }
 
+/* Shared with the host on demand: what is mounted below a shared bind mount reaches it. */
+static bool is_shared_with_host(const struct init_context *context)
+{
+	enum rootfs_propagation propagation = context->spec->rootfs_propagation;
+
+	return propagation == PROPAGATION_SHARED || propagation == PROPAGATION_RSHARED;
+}
+
+static int separate_mounts(struct init_context *context, struct error **err)
+{
+	/* Nothing that is mounted here may reach the host; what the host mounts may come in.
+	 * Otherwise only the place where our root is mounted must not be the host's. */
+	unsigned long flags = is_shared_with_host(context) ? MS_PRIVATE : MS_REC | MS_SLAVE;
+
+	if (mount(NULL, "/", NULL, flags, NULL) < 0)
+		return error_errno(err, errno, "separate the mounts from the host's");
+	return 0;
+}
+
 /* The root as an attached mount, context->root_fd. */
 static int place_root(struct init_context *context, struct error **err)
 {
@@ -132,6 +151,13 @@ static int place_root(struct init_context *context, struct error **err)
 
 static int switch_root(struct init_context *context, struct error **err)
 {
+	cleanup_close int host_fd = -1;
+
+	if (is_shared_with_host(context)) {
+		host_fd = open("/", O_PATH_DIR);
+		if (host_fd < 0)
+			return error_errno(err, errno, "open the host's root");
+	}
 	if (fchdir(context->root_fd) < 0)
 		return error_errno(err, errno, "change to the container's root");
 	/* It lies on the namespace's "/" already: whoever joins comes to it, too. */
@@ -143,6 +169,10 @@ static int switch_root(struct init_context *context, struct error **err)
 	/* The old root ends up on top of ".", and goes. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_errno(err, errno, "pivot_root");
+	/* Alone: from what is still shared, unmounting would reach the host. */
+	if (is_shared_with_host(context) &&
+		(fchdir(host_fd) < 0 || mount(NULL, ".", NULL, MS_REC | MS_SLAVE, NULL) < 0))
+		return error_errno(err, errno, "separate the host's root");
 	if (umount2(".", MNT_DETACH) < 0)
 		return error_errno(err, errno, "unmount the host's root");
 	if (chdir("/") < 0)
@@ -249,9 +279,8 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 
 	if (has_hooks(spec))
 		context->host_pid = own_host_pid();
-	/* Nothing that is mounted here may reach the host; what the host mounts may come in. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_errno(err, errno, "separate the mounts from the host's");
+	if (separate_mounts(context, err) < 0)
+		return -1;
 	if (context->opts->can_share_pids &&
 		spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW &&
 		init_try_proc(context, err) < 0)
@@ -273,8 +302,9 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 	cwd_fd = rootfs_ensure_dir(context->root_fd, spec->process.cwd, 0755, &no_cwd);
 	if (spec->root_readonly)
 		root_options.attr_set |= MOUNT_ATTR_RDONLY;
-	/* With real privileges an image could bring the host's disks as device nodes. */
-	if (context->dev_is_mounted && !spec->privileged)
+	/* With real privileges an image could bring the host's disks as device nodes. What a bundle
+	 * has is left to its device rules. */
+	if (context->dev_is_mounted && !spec->privileged && context->opts->root.mount)
 		root_options.attr_set |= MOUNT_ATTR_NODEV;
 	if (mount_apply(context->root_fd, &root_options) < 0)
 		return error_errno(err, errno, "set the options of the container's root");

@@ -16,6 +16,7 @@ struct init_context {
 	bool is_callers[NAMESPACE_COUNT];
 	bool privileged; /* no user namespace between us and the host: device nodes can be made */
 	int time_fd;     /* time namespace to join, -1: none */
+	int *idmap_fds;  /* of each mount: made by the caller with its ids, -1; NULL: none has */
 	/* filled in on the way */
 	int root_fd;       /* the root mount, attached */
 	pid_t host_pid;    /* of init, as its caller sees it; only with hooks */

@@ -11,6 +11,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
+#define FSCONFIG_STRING_MAX 256 /* with the NUL */
+
 static const struct {
 	const char *word;
 	uint64_t set, clear;
@@ -96,6 +98,18 @@ void mount_options_clear(struct mount_options *opts)
 	*opts = (struct mount_options){0};
 }
 
+/* What is so anyway. */
+static bool is_default(const char *word)
+{
+	static const char *const words[] = {
+		"defaults", "async", "loud", "noiversion", "nolazytime", "nomand"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 int mount_options_parse(char *const *words, struct mount_options *ret, struct error **err)
 {
 	struct mount_options opts = {0};
@@ -103,7 +117,7 @@ int mount_options_parse(char *const *words, struct mount_options *ret, struct er
 	for (; words && *words; words++) {
 		const char *word = *words;
 
-		if (!*word || strcmp(word, "defaults") == 0)
+		if (!*word || is_default(word))
 			continue;
 		if (strcmp(word, "bind") == 0) {
 			opts.bind = true;
@@ -113,8 +127,14 @@ int mount_options_parse(char *const *words, struct mount_options *ret, struct er
 			opts.copy_up = true;
 		} else if (strcmp(word, "notmpcopyup") == 0) {
 			opts.copy_up = false;
-		} else if (strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0 ||
-			   str_starts_with(word, "idmap=")) {
+		} else if (strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0) {
+			continue; /* done by the caller: idmap.c */
+		} else if (strcmp(word, "copy-symlink") == 0) {
+			opts.copy_symlink = true;
+		} else if (strcmp(word, "remount") == 0) {
+			opts.remount = true;
+		} else if (strcmp(word, "silent") == 0 || strcmp(word, "iversion") == 0 ||
+			   str_starts_with(word, "idmap=") || str_starts_with(word, "ridmap=")) {
 			mount_options_clear(&opts);
 			return error_set(
 				err, ERR_UNSUPPORTED, "mount option '%s' is not supported", word);
@@ -132,6 +152,39 @@ int mount_options_parse(char *const *words, struct mount_options *ret, struct er
 	}
 	*ret = opts;
 	return 0;
+}
+
+/* Do all strings fit into what fsconfig takes? A lowerdir= with some layers does not. */
+static bool data_fits(char *const *data)
+{
+	for (; data && *data; data++)
+		if (strlen(*data) >= FSCONFIG_STRING_MAX + strcspn(*data, "="))
+			return false;
+	return true;
+}
+
+/* By mount(2), somewhere, and then taken from there: what PLACE_FD names is covered for a moment.
+ * Only in a mount namespace of our own. */
+static int mount_by_path(
+	const char *type, const char *source, const struct mount_options *opts, struct error **err)
+{
+	cleanup_free char *data = str_join(opts->data, ",");
+	struct mount_options flags = *opts;
+	cleanup_close int fd = -1;
+
+	if (strlen(data) >= 4095)
+		return error_set(err, ERR_UNSUPPORTED,
+			"mount '%s': options of %zu bytes are more than mount(2) takes", type,
+			strlen(data));
+	if (mount(source ? source : type, "/proc", type, 0, data) < 0)
+		return error_errno(err, errno, "mount '%s'", type);
+	fd = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 || umount2("/proc", MNT_DETACH) < 0)
+		return error_errno(err, errno, "mount '%s'", type);
+	flags.attr_clear = flags.rec_clear = 0;
+	if (mount_apply(fd, &flags) < 0)
+		return error_errno(err, errno, "mount '%s': set its options", type);
+	return steal_fd(&fd);
 }
 
 /* What the kernel says about a file system context, beyond errno; "" when nothing. */
@@ -157,9 +210,12 @@ static int context_fail(int fs_fd, const char *type, const char *what, struct er
 int mount_new(
 	const char *type, const char *source, const struct mount_options *opts, struct error **err)
 {
-	cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
+	cleanup_close int fs_fd = -1;
 	int fd;
 
+	if (!data_fits(opts->data))
+		return mount_by_path(type, source, opts, err);
+	fs_fd = fsopen(type, FSOPEN_CLOEXEC);
 	if (fs_fd < 0)
 		return error_errno(err, errno, "mount '%s'", type);
 	if (source && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
@@ -198,15 +254,22 @@ static int set_attributes(
 {
 	struct mount_attr attr = {
 		.attr_set = set,
-		/* Only the access time is a choice to be cleared; the other flags of a fresh copy
-		 * are the host's, and in a user namespace they are locked. */
-		.attr_clr = clear & MOUNT_ATTR__ATIME,
+		.attr_clr = clear,
 		.propagation = propagation,
 	};
+	int result;
 
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
 		return 0;
-	return mount_setattr(fd, "", (unsigned int)AT_EMPTY_PATH | recursive, &attr, sizeof(attr));
+	result =
+		mount_setattr(fd, "", (unsigned int)AT_EMPTY_PATH | recursive, &attr, sizeof(attr));
+	if (result == 0 || errno != EPERM || recursive || !(clear & ~MOUNT_ATTR__ATIME))
+		return result;
+	/* Words like "rw" are mostly said without need: what is locked stays. */
+	attr.attr_clr &= MOUNT_ATTR__ATIME;
+	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
+		return 0;
+	return mount_setattr(fd, "", (unsigned int)AT_EMPTY_PATH, &attr, sizeof(attr));
 }
 
 int mount_apply(int fd, const struct mount_options *opts)

@@ -186,18 +186,60 @@ static int make_with_fallback(const char *type, const char *host_path,
 	return is_refusal(why) ? clone_host(host_path, opts, err) : error_move(err, &why);
 }
 
+static bool is_bind(const struct runtime_mount *mount, const struct mount_options *opts)
+{
+	return opts->bind || !mount->type || strcmp(mount->type, "bind") == 0 ||
+	       strcmp(mount->type, "rbind") == 0;
+}
+
+/* SELinux's label for what is in a new file system; owned, NULL: none to be set. */
+static char **labelled_data(const struct init_context *context, const char *type, char *const *data)
+{
+	static const char *const labelled[] = {"tmpfs", "mqueue", "devpts", "overlay", "ramfs"};
+	const char *label = context->spec->mount_label;
+	char **copy;
+
+	for (size_t i = 0; label && i < ARRAY_SIZE(labelled); i++) {
+		if (strcmp(type, labelled[i]) != 0)
+			continue;
+		copy = strv_copy(data);
+		strv_append_take(&copy, xasprintf("context=%s", label));
+		return copy;
+	}
+	return NULL;
+}
+
 static int make_mount(struct init_context *context, const struct runtime_mount *mount,
 	const struct mount_options *opts, struct error **err)
 {
 	const char *type = mount->type ? mount->type : "bind";
+	cleanup_strv char **labelled = NULL;
+	struct mount_options with_label = *opts;
 	cleanup_close int fd = -1;
 
-	if (opts->bind || strcmp(type, "bind") == 0 || strcmp(type, "rbind") == 0) {
-		fd = clone_source(mount, opts->recursive || strcmp(type, "rbind") == 0, err);
+	if (is_bind(mount, opts)) {
+		size_t number = (size_t)(mount - context->spec->mounts);
+
+		if (opts->data && *opts->data)
+			return error_set(err, ERR_INVALID,
+				"option '%s' is for file systems, not for a bind mount",
+				*opts->data);
+		if (context->idmap_fds && context->idmap_fds[number] >= 0)
+			fd = steal_fd(&context->idmap_fds[number]);
+		else
+			fd = clone_source(
+				mount, opts->recursive || strcmp(type, "rbind") == 0, err);
 		if (fd >= 0 && mount_apply(fd, opts) < 0)
 			return error_errno(err, errno, "bind '%s': set its options",
 				mount->source ? mount->source : "");
 		return steal_fd(&fd);
+	}
+	if (context->spec->mount_label) {
+		labelled = labelled_data(context, type, opts->data);
+		if (labelled) {
+			with_label.data = labelled;
+			opts = &with_label;
+		}
 	}
 	if (strcmp(type, "proc") == 0)
 		return make_proc(context, opts, err);
@@ -303,6 +345,59 @@ static int copy_up(struct init_context *context, const char *path, const struct 
 	return rootfs_copy_tree(from, to, err);
 }
 
+/* "copy-symlink": the link itself, where the source is one. *RET_DONE: it was. */
+static int copy_source_link(struct init_context *context, const struct runtime_mount *mount,
+	const char *path, bool *ret_done, struct error **err)
+{
+	char target[4096], found[4096];
+	cleanup_close int parent_fd = -1;
+	const char *name;
+	struct stat st;
+	ssize_t n;
+
+	*ret_done = false;
+	if (!mount->source || lstat(mount->source, &st) < 0)
+		return error_errno(err, errno, "bind '%s'", mount->source ? mount->source : "");
+	if (!S_ISLNK(st.st_mode))
+		return 0;
+	n = readlink(mount->source, target, sizeof(target) - 1);
+	if (n < 0)
+		return error_errno(err, errno, "read link '%s'", mount->source);
+	target[n] = '\0';
+	parent_fd = rootfs_ensure_parent(context->root_fd, path, &name, err);
+	if (parent_fd < 0)
+		return -1;
+	*ret_done = true;
+	if (symlinkat(target, parent_fd, name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return error_errno(err, errno, "make link '%s'", path);
+	n = readlinkat(parent_fd, name, found, sizeof(found) - 1);
+	found[n > 0 ? n : 0] = '\0';
+	if (n < 0 || strcmp(found, target) != 0)
+		return error_set(err, ERR_CONFLICT,
+			"make link '%s' to '%s': something else is there", path, target);
+	return 0;
+}
+
+/* Change the flags of what is mounted at PATH already. */
+static int remount(struct init_context *context, const char *path, const struct mount_options *opts,
+	struct error **err)
+{
+	cleanup_close int fd = open_in_root(context->root_fd, path, O_PATH, 0);
+
+	if (opts->data && *opts->data)
+		return error_set(err, ERR_UNSUPPORTED,
+			"option '%s' cannot be changed by a remount; the mount's own flags can",
+			*opts->data);
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s' in the container's root", path);
+	if (mount_apply(fd, opts) < 0)
+		return error_errno(err, errno, "remount '%s'%s", path,
+			errno == EINVAL ? ": is it a mount?" : "");
+	return 0;
+}
+
 static int mount_one(
 	struct init_context *context, const struct runtime_mount *mount, struct error **err)
 {
@@ -313,6 +408,20 @@ static int mount_one(
 
 	if (mount_options_parse(mount->options, &opts, err) < 0)
 		return -1;
+	if (opts.remount) {
+		result = remount(context, path, &opts, err);
+		goto out;
+	}
+	if (opts.copy_symlink && is_bind(mount, &opts)) {
+		bool done = false;
+
+		if (copy_source_link(context, mount, path, &done, err) < 0)
+			goto out;
+		if (done) {
+			result = 0;
+			goto out;
+		}
+	}
 	fd = make_mount(context, mount, &opts, err);
 	if (fd < 0)
 		goto out;
@@ -355,6 +464,8 @@ int init_mount_all(struct init_context *context, struct error **err)
 			continue;
 		}
 		error_wrap(&why, "mount '%s'", mount->destination);
+		if (!context->opts->root.mount)
+			error_wrap(&why, "config.json: mounts[%zu]", i);
 		return error_move(err, &why);
 	}
 	return 0;

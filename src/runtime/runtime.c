@@ -21,6 +21,7 @@
 #include "runtime/check.h"
 #include "runtime/helper.h"
 #include "runtime/hooks.h"
+#include "runtime/idmap.h"
 #include "runtime/init.h"
 #include "runtime/listener.h"
 #include "runtime/namespaces.h"
@@ -126,7 +127,7 @@ static int helper_main(void *data)
 		.flags = CLONE_PARENT | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&helper->init_pidfd,
 	};
-	bool joined[NAMESPACE_COUNT] = {false};
+	bool joined[NAMESPACE_COUNT] = {false}, in_group = false;
 	int why, offsets_fd = -1;
 	long pid;
 
@@ -140,6 +141,8 @@ static int helper_main(void *data)
 			return helper_fail(helper, errno, "time namespace");
 	}
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (opts->cgroup_fd >= 0 && opts->userns_fd >= 0)
+		in_group = helper_enter_group(opts->cgroup_fd);
 	/* What belongs to our own user namespace is out of reach from a new one. */
 	for (int i = 0; opts->userns_fd >= 0 && i < NAMESPACE_COUNT; i++)
 		joined[i] = can_join(helper, i) &&
@@ -185,7 +188,7 @@ static int helper_main(void *data)
 		if (why)
 			return helper_fail(helper, why, "config.json: linux.timeOffsets");
 	}
-	if (opts->cgroup_fd >= 0) {
+	if (opts->cgroup_fd >= 0 && !in_group) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)opts->cgroup_fd;
 	}
@@ -431,8 +434,12 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 			&plan, &len, err) < 0)
 		return -1;
 	context.plan = plan;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (idmap_prepare(spec, opts, &context.idmap_fds, err) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		idmap_free(spec, context.idmap_fds);
 		return error_errno(err, errno, "make a socket pair");
+	}
 	instance.sync_fd = pair[0];
 	init_fd = pair[1];
 	context.sync_fd = init_fd;
@@ -450,12 +457,14 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	if (result == 0) {
 		/* Ours closes: only init's own end tells whether it lives. */
 		fd_replace(&init_fd, -1);
-		if (set_priority(plan, instance.pid, err) == 0)
+		result = set_priority(plan, instance.pid, err);
+		if (result == 0)
 			result = receive_namespaces(&instance, err);
 	}
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (opened[i])
 			close_keep_errno(helper.join_fds[i]);
+	idmap_free(spec, context.idmap_fds); /* init has its own */
 	if (result < 0) {
 		runtime_instance_destroy(&instance);
 		return -1;

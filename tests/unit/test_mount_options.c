@@ -37,6 +37,9 @@ static void test_options(void **state)
 		{.words = "tmpcopyup,size=64m,mode=1777",
 			.copy_up = true,
 			.data = "size=64m,mode=1777"},
+		{.words = "idmap,rbind", .bind = true, .recursive = true},
+		{.words = "async,loud,nomand,noiversion,nolazytime"},
+		{.words = "rnosuid,rrw,rnoexec", .rec_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
 		{.words = "newinstance,nodev", .set = MOUNT_ATTR_NODEV, .data = "newinstance"},
 	};
 
@@ -62,7 +65,7 @@ static void test_options(void **state)
 
 static void test_unsupported(void **state)
 {
-	static const char *const cases[] = {"idmap", "ridmap", "ro,idmap=uids=0-1-1"};
+	static const char *const cases[] = {"silent", "iversion", "ro,idmap=uids=0-1-1"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
