@@ -49,9 +49,9 @@ int cgroup_begin(const struct cgroup_request *req, struct cgroup_pending **ret, 
 	if (!socket_path)
 		return error_set(err, ERR_UNSUPPORTED,
 			"no systemd manager can be reached: log in with a session of your own "
-			"(ssh, machinectl shell), or: sudo loginctl enable-linger %s; or use "
-			"--cgroup-manager cgroupfs",
-			geteuid() == 0 ? "" : "USER");
+			"(ssh, "
+			"machinectl shell), or: sudo loginctl enable-linger %u",
+			geteuid());
 	return scope_begin(socket_path, unit, slice, ret, err);
 }
 

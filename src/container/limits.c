@@ -99,11 +99,12 @@ int container_limits_begin(
 	};
 	if (limits.request.manager == CGROUP_MANAGER_SYSTEMD &&
 		cgroup_begin(&limits.request, &limits.request.pending, &one) < 0) {
-		if (wanted == CGROUP_MANAGER_SYSTEMD || one->kind == ERR_INVALID) {
+		if (one->kind == ERR_INVALID) {
 			error_move(err, &one);
 			goto fail;
 		}
 		limits.unavailable = xstrdup(one->message);
+		limits.was_named = wanted == CGROUP_MANAGER_SYSTEMD;
 	}
 	*ret = limits;
 	return 0;
@@ -227,7 +228,13 @@ int container_limits_create(struct container_limits *limits, char ***notes, stru
 		return 0;
 	if (!limits->unavailable)
 		status = cgroup_create(&request, &limits->cgroup, &first);
-	if (status < 0 && request.manager == CGROUP_MANAGER_SYSTEMD && !request.path) {
+	/* A slice is nothing that a directory could be made in. */
+	if (status < 0 && request.manager == CGROUP_MANAGER_SYSTEMD) {
+		request.path = NULL;
+		if (limits->was_named)
+			strv_append_take(
+				notes, xasprintf("%s; falling back to --cgroup-manager=cgroupfs",
+					       first ? first->message : limits->unavailable));
 		request.manager = CGROUP_MANAGER_CGROUPFS;
 		status = cgroup_create(&request, &limits->cgroup, &second);
 	}
@@ -237,7 +244,8 @@ int container_limits_create(struct container_limits *limits, char ***notes, stru
 							: "unknown";
 
 		log_debug("no control group: %s", why);
-		note_none(limits, why, notes);
+		if (!limits->was_named)
+			note_none(limits, why, notes);
 		return 0;
 	}
 	if (apply(limits, notes, err) < 0 || filter_devices(limits, err) < 0) {

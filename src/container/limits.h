@@ -18,6 +18,7 @@ struct container_limits {
 	bool none;                          /* no group is wanted (--cgroups disabled) */
 	struct cgroup_request request;
 	char *unavailable; /* why the service manager cannot make one; NULL it may */
+	bool was_named;    /* the systemd manager was asked for by name */
 	char *name;        /* request.name */
 	struct cgroup cgroup;
 };
@@ -26,8 +27,7 @@ struct container_limits {
 /**
  * container_limits_begin() - in the command: look at what CONFIG asks for, and begin what takes
  * time
- * @err: ERR_INVALID (record, --cgroup-parent), and when a manager was asked for by name and cannot
- *       be reached
+ * @err: ERR_INVALID (record, --cgroup-parent)
  */
 int container_limits_begin(
 	const struct container_config *config, struct container_limits *ret, struct error **err);
