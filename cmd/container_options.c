@@ -195,13 +195,6 @@ const struct option_spec container_options_run[] = {SHARED_A,
 	SHARED_C};
 #undef T
 
-static bool strv_has(const char *const *words, const char *word)
-{
-	while (*words && strcmp(*words, word) != 0)
-		words++;
-	return *words != NULL;
-}
-
 void container_options_clear(struct container_options *opts)
 {
 	char **const *const strvs[] = {&opts->env, &opts->env_files, &opts->volumes, &opts->mounts,
@@ -228,15 +221,6 @@ static int fill_limits(const struct command_context *ctx, const struct container
 		return -1;
 	if (parse_limits(&opts->limits, &limits, err) < 0)
 		return -1;
-	if (opts->cgroups && !strv_has(cgroups_modes, opts->cgroups))
-		return error_set(err, ERR_USAGE,
-			"invalid argument \"%s\" for \"--cgroups\" flag: must be enabled, "
-			"disabled, no-conmon or split",
-			opts->cgroups);
-	if (opts->cgroupns && !strv_has(cgroupns_modes, opts->cgroupns))
-		return error_set(err, ERR_USAGE,
-			"invalid argument \"%s\" for \"--cgroupns\" flag: must be host or private",
-			opts->cgroupns);
 	if (opts->oom_score_adj && str_to_int64(opts->oom_score_adj, -1000, 1000, &score) < 0)
 		return error_set(err, ERR_USAGE,
 			"invalid argument \"%s\" for \"--oom-score-adj\" flag: must be between "

@@ -211,12 +211,14 @@ static int parse_io_list(struct cgroup_resources *r, const struct json *block, c
 			continue;
 		if (json_uint64(&member, UINT64_MAX, &value, err) < 0)
 			return -1;
+		if (value == 0)
+			continue; /* not given */
 		if (strcmp(value_key, "weight") == 0) {
 			struct cgroup_io_device *device = io_device(r, major, minor);
 
-			if (value && (value < 10 || value > 1000))
+			if (value < 10 || value > 1000)
 				return json_error(&member, err, "must be between 10 and 1000");
-			device->has_weight = value != 0;
+			device->has_weight = true;
 			device->weight = value;
 		} else {
 			memcpy((char *)io_device(r, major, minor) + offset, &value, sizeof(value));

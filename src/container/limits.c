@@ -33,6 +33,7 @@ void container_limits_clear(struct container_limits *limits)
 	cgroup_clear(&limits->cgroup);
 	free(limits->unavailable);
 	free(limits->name);
+	free(limits->path);
 	*limits = CONTAINER_LIMITS_INIT;
 }
 
@@ -97,6 +98,9 @@ int container_limits_begin(
 		.controllers = CONTROLLERS_ALWAYS | cgroup_controllers_needed(limits.resources),
 		.may_move_others = split || limits.resources,
 	};
+	if (limits.request.path && limits.request.manager == CGROUP_MANAGER_CGROUPFS)
+		limits.request.path = limits.path =
+			xasprintf("%s/%s", config->cgroup_parent, limits.name);
 	if (limits.request.manager == CGROUP_MANAGER_SYSTEMD &&
 		cgroup_begin(&limits.request, &limits.request.pending, &one) < 0) {
 		if (one->kind == ERR_INVALID) {
@@ -238,6 +242,10 @@ int container_limits_create(struct container_limits *limits, char ***notes, stru
 		request.manager = CGROUP_MANAGER_CGROUPFS;
 		status = cgroup_create(&request, &limits->cgroup, &second);
 	}
+	if (status < 0 && second && second->kind == ERR_INVALID)
+		return error_move(err, &second);
+	if (status < 0 && first && first->kind == ERR_INVALID)
+		return error_move(err, &first);
 	if (status < 0) {
 		const char *why = first                 ? first->message
 				  : limits->unavailable ? limits->unavailable

@@ -19,7 +19,7 @@ struct container_limits {
 	struct cgroup_request request;
 	char *unavailable; /* why the service manager cannot make one; NULL it may */
 	bool was_named;    /* the systemd manager was asked for by name */
-	char *name;        /* request.name */
+	char *name, *path; /* the request's */
 	struct cgroup cgroup;
 };
 #define CONTAINER_LIMITS_INIT ((struct container_limits){.cgroup = CGROUP_INIT})
