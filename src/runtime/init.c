@@ -111,9 +111,16 @@ static int separate_mounts(struct init_context *context, struct error **err)
 	 * Otherwise only the place where our root is mounted must not be the host's. */
 	unsigned long flags = is_shared_with_host(context) ? MS_PRIVATE : MS_REC | MS_SLAVE;
 
-	if (mount(NULL, "/", NULL, flags, NULL) < 0)
-		return error_errno(err, errno, "separate the mounts from the host's");
-	return 0;
+	if (mount(NULL, "/", NULL, flags, NULL) == 0)
+		return 0;
+	/* In a namespace of ours nobody else says no. */
+	if (errno == EACCES || errno == EPERM)
+		return error_set(err, ERR_UNSUPPORTED,
+			"mount namespace: a security module or seccomp filter around pod refuses "
+			"mounts (%s); lift it there: --security-opt apparmor=unconfined "
+			"--security-opt seccomp=unconfined",
+			strerror(errno));
+	return error_errno(err, errno, "separate the mounts from the host's");
 }
 
 /* The root as an attached mount, context->root_fd. */

@@ -35,6 +35,9 @@
  * Paths are looked up with the asking process's root and working directory as ours, through
  * /proc/PID, so that links and ".." lead where they lead for it, and never by magic links. All
  * that is read from it is hostile; a hang (a FUSE server of its own) holds up its own container.
+ *
+ * One thing is unlike the kernel's own answers: a signal whose handler lacks SA_RESTART, in the
+ * microseconds before the question is taken, makes the call fail with EINTR.
  */
 
 /* First argument of setgroups(2), to add the group in the third one: for processes whose memory
