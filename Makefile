@@ -33,7 +33,7 @@ ALL_CFLAGS = -std=gnu17 $(WARNING_CFLAGS) $(SANITIZER_CFLAGS) $(CFLAGS)
 
 # A room's sources are what lies in it; a room becomes an archive, so that each program takes the
 # members it refers to. Dependencies point down: cmd, src, storage and registry, rootless, util.
-rooms = src/oci src/cgroup src/container src/image src/network src/monitor src/runtime storage registry rootless src/util
+rooms = src/oci src/cgroup src/container src/image src/network src/monitor src/runtime src/systemd storage registry rootless src/util
 room_sources = $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/$(1)/*.c))
 room_archive = $(B)/lib$(subst /,-,$(patsubst src/%,%,$(1))).a
 

@@ -156,6 +156,18 @@ static const struct command command_volume = {
 	.subcommands = volume_commands,
 };
 
+static const struct command_entry generate_commands[] = {
+	{"kube"},
+	{"systemd", &command_generate_systemd},
+	{NULL},
+};
+
+static const struct command command_generate = {
+	.name = "generate",
+	.summary = "generate units from containers",
+	.subcommands = generate_commands,
+};
+
 static const struct command command_system = {
 	.name = "system",
 	.summary = "manage pod",
@@ -186,7 +198,7 @@ static const struct command_entry root_commands[] = {
 			      "output"},
 	{"exec", &command_exec},
 	{"export", .instead = "'pod cp CONTAINER:/ -' writes its files as a tar archive"},
-	{"generate"},
+	{"generate", &command_generate},
 	{"healthcheck", &command_healthcheck},
 	{"help", &command_help_words},
 	{"history", &command_history},

@@ -11,13 +11,16 @@
 
 struct start_options {
 	bool attach, interactive, latest, all, sig_proxy;
-	const char *detach_keys;
+	const char *detach_keys, *conmon_pidfile;
 };
 
 static const struct option_spec start_options[] = {
 	OPTION_BOOL("all", 0, struct start_options, all, "Start all containers that do not run"),
 	OPTION_BOOL(
 		"attach", 'a', struct start_options, attach, "Attach standard output and error"),
+	OPTION_STRING("conmon-pidfile", 0, struct start_options, conmon_pidfile, "FILE",
+		"Write the process id of the container's monitor to FILE",
+		.complete = COMPLETE_FILE),
 	OPTION_STRING("detach-keys", 0, struct start_options, detach_keys, "KEYS",
 		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
 	OPTION_BOOL("interactive", 'i', struct start_options, interactive, "Attach standard input"),
@@ -30,7 +33,10 @@ static const struct option_spec start_options[] = {
 static int start_attached(struct store *store, struct container *container,
 	const struct start_options *opts, struct error **err)
 {
-	struct container_start_options start = {.attach = true, .lossless = true, .lock_fd = -1};
+	struct container_start_options start = {.attach = true,
+		.lossless = true,
+		.lock_fd = -1,
+		.conmon_pidfile = opts->conmon_pidfile};
 	const struct attach_options attach = {
 		.stdin_fd = opts->interactive && container->config->stdin_open ? STDIN_FILENO : -1,
 		.stdout_fd = STDOUT_FILENO,
@@ -58,9 +64,11 @@ static int start_attached(struct store *store, struct container *container,
 	return attach_status(result, end, code, err);
 }
 
-static int start_detached(struct store *store, struct container *container, struct error **err)
+static int start_detached(struct store *store, struct container *container,
+	const struct start_options *opts, struct error **err)
 {
-	const struct container_start_options start = {.lock_fd = -1};
+	const struct container_start_options start = {
+		.lock_fd = -1, .conmon_pidfile = opts->conmon_pidfile};
 	cleanup_error struct error *one = NULL;
 	int client_fd = -1;
 
@@ -100,6 +108,9 @@ static int start_run(struct command_context *ctx, int argc, char **argv, struct 
 	if (container_select(store, &command_start, &selection, argc - first, argv + first,
 		    &targets, &status, err) < 0)
 		return -1;
+	if (opts.conmon_pidfile && targets.count > 1)
+		return error_set(
+			err, ERR_USAGE, "--conmon-pidfile is for the start of one container");
 	if (opts.attach || opts.interactive) {
 		if (targets.count + (status != 0) > 1)
 			return error_set(err, ERR_USAGE,
@@ -112,7 +123,7 @@ static int start_run(struct command_context *ctx, int argc, char **argv, struct 
 
 		if (opts.all && container_is_running(targets.items[i]))
 			continue;
-		if (start_detached(store, targets.items[i], &one) < 0)
+		if (start_detached(store, targets.items[i], &opts, &one) < 0)
 			status = command_report(&command_start, one, status);
 		else
 			command_print(ctx, "%s\n", targets.names[i]);
