@@ -122,6 +122,12 @@ int volume_open(struct store *store, const char *name, bool anonymous, struct er
 	return error_set(err, ERR_CONFLICT, "volume '%s' was removed meanwhile", name);
 }
 
+static int no_such_volume(const char *name, struct error **err)
+{
+	error_set(err, ERR_NOT_FOUND, "no volume with name \"%s\" found: no such volume", name);
+	return error_docker(err, "Error response from daemon: get %s: no such volume", name);
+}
+
 int volume_load(struct store *store, const char *name, struct volume *ret, struct error **err)
 {
 	cleanup_json struct json_document *doc = NULL;
@@ -135,8 +141,7 @@ int volume_load(struct store *store, const char *name, struct volume *ret, struc
 		return -1;
 	dir_fd = openat(store->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0 && errno == ENOENT)
-		return error_set(err, ERR_NOT_FOUND,
-			"no volume with name \"%s\" found: no such volume", name);
+		return no_such_volume(name, err);
 	if (dir_fd < 0)
 		return error_errno(err, errno, "open volume '%s'", name);
 	if (read_file_limited(dir_fd, "volume.json", VOLUME_RECORD_MAX, &text, &len, err) < 0 ||
@@ -203,8 +208,7 @@ int volume_remove(struct store *store, const char *name, struct error **err)
 		return error_move(err, &one);
 	if (renameat(store->volumes_fd, name, store->tmp_fd, tmp) < 0) {
 		if (errno == ENOENT)
-			return error_set(err, ERR_NOT_FOUND,
-				"no volume with name \"%s\" found: no such volume", name);
+			return no_such_volume(name, err);
 		return error_errno(err, errno, "remove volume '%s'", name);
 	}
 	return store_discard(store, tmp, err);

@@ -76,8 +76,10 @@ static int open_container(
 	struct store *store, const char *id, struct container *container, struct error **err)
 {
 	container->dir_fd = open_beneath(store->containers_fd, id, O_RDONLY | O_DIRECTORY, 0);
-	if (container->dir_fd < 0 && errno == ENOENT)
-		return error_set(err, ERR_NOT_FOUND, "no such container: '%s'", id);
+	if (container->dir_fd < 0 && errno == ENOENT) {
+		error_set(err, ERR_NOT_FOUND, "no such container: '%s'", id);
+		return error_docker(err, "Error response from daemon: No such container: %s", id);
+	}
 	if (container->dir_fd < 0)
 		return error_errno(err, errno, "open container '%.12s'", id);
 	return 0;
@@ -138,8 +140,9 @@ int container_refresh(struct container *container, struct error **err)
 
 static int not_found(const char *name, struct error **err)
 {
-	return error_set(err, ERR_NOT_FOUND,
+	error_set(err, ERR_NOT_FOUND,
 		"no container with name or ID \"%s\" found: no such container", name);
+	return error_docker(err, "Error response from daemon: No such container: %s", name);
 }
 
 /* The one id that begins with PREFIX. */

@@ -54,10 +54,13 @@ int container_connect(struct store *store, struct container *container, struct e
 	struct stat st;
 	int fd;
 
-	if (!container_is_running(container))
-		return error_set(err, ERR_CONFLICT,
+	if (!container_is_running(container)) {
+		error_set(err, ERR_CONFLICT,
 			"container '%.12s' is not running: container state improper",
 			container->config->id);
+		return error_docker(err, "Error response from daemon: Container %s is not running",
+			container->config->id);
+	}
 	if (container->status.state == CONTAINER_RESTARTING)
 		return error_set(err, ERR_CONFLICT,
 			"container '%.12s' is restarting, wait until it is running",
@@ -133,11 +136,16 @@ int container_signal(
 {
 	cleanup_close int pidfd = -1, monitor_fd = -1;
 
-	if (!container_is_running(container))
-		return error_set(err, ERR_CONFLICT,
+	if (!container_is_running(container)) {
+		error_set(err, ERR_CONFLICT,
 			"can only kill running containers. %s is in state %s: container state "
 			"improper",
 			container->config->id, container_state_name(container->status.state));
+		return error_docker(err,
+			"Error response from daemon: Cannot kill container: %s: Container %s is "
+			"not running",
+			container->config->name, container->config->id);
+	}
 	/* What ends it is meant to end it: docker restarts nothing that was killed. */
 	if ((signal == SIGKILL || signal == (int)container->config->stop_signal) &&
 		container_stop_request(container, err) < 0)
@@ -359,6 +367,18 @@ int container_lock(struct container *container, bool wait, struct error **err)
 	return steal_fd(&lock_fd);
 }
 
+static int still_running(const struct container_config *config, struct error **err)
+{
+	error_set(err, ERR_CONFLICT,
+		"cannot remove container %s as it is running - running or paused containers cannot "
+		"be removed without force: container state improper",
+		config->id);
+	return error_docker(err,
+		"Error response from daemon: You cannot remove a running container %s. Stop the "
+		"container before attempting removal or force remove",
+		config->id);
+}
+
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err)
 {
@@ -371,11 +391,7 @@ int container_remove(struct store *store, struct container *container,
 		return -1;
 	if (container_is_running(container)) {
 		if (!opts->force)
-			return error_set(err, ERR_CONFLICT,
-				"cannot remove container %s as it is running - running or paused "
-				"containers cannot be removed without force: container state "
-				"improper",
-				config->id);
+			return still_running(config, err);
 		if (container_stop(store, container, opts->timeout_s, err) < 0)
 			return -1;
 	}

@@ -72,9 +72,14 @@ static bool owner_is_alive(struct store *store, const char *id)
 
 static int in_use(const char *name, const char *owner, struct error **err)
 {
-	return error_set(err, ERR_CONFLICT,
+	error_set(err, ERR_CONFLICT,
 		"the container name \"%s\" is already in use by %s. You have to remove that "
 		"container to be able to reuse that name: that name is already in use",
+		name, owner);
+	return error_docker(err,
+		"Error response from daemon: Conflict. The container name \"/%s\" is already in "
+		"use by container \"%s\". You have to remove (or rename) that container to be able "
+		"to reuse that name",
 		name, owner);
 }
 

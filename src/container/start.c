@@ -51,7 +51,6 @@
  */
 
 extern char **environ;
-
 struct start_reply {
 	uint32_t started; /* 1, or an error: */
 	uint32_t error_kind;
@@ -152,12 +151,13 @@ static void reply_send(int fd, const struct start_reply *reply)
 
 static void reply_error(int fd, const struct error *error)
 {
+	cleanup_free char *text = error_text(error);
 	struct start_reply reply;
 
 	reply.started = 0;
 	reply.error_kind = error->kind;
 	reply.errnum = error->errnum;
-	snprintf(reply.text, sizeof(reply.text), "%s", error->message);
+	snprintf(reply.text, sizeof(reply.text), "%s", text);
 	reply_send(fd, &reply);
 }
 
@@ -195,8 +195,8 @@ static int receive_reply(int fd, const char *name, struct error **err)
 			log_warning("%s", line);
 		return 0;
 	}
-	error_set(err, reply.error_kind < ERR_KIND_COUNT ? reply.error_kind : ERR_SYSTEM, "%s",
-		reply.text);
+	error_from_text(
+		err, reply.error_kind < ERR_KIND_COUNT ? reply.error_kind : ERR_SYSTEM, reply.text);
 	(*err)->errnum = reply.errnum;
 	return -1;
 }

@@ -101,7 +101,9 @@ int image_resolve(struct store *store, const char *name, struct image **ret, str
 		return error_move(err, &why);
 	if (!ref && syntax && !hex_is_valid(name, 64) && !str_starts_with(name, "sha256:"))
 		return error_move(err, &syntax);
-	return error_set(err, ERR_NOT_FOUND, "%s: image not known", name);
+	error_set(err, ERR_NOT_FOUND, "%s: image not known", name);
+	return error_docker(err, "Error response from daemon: No such image: %s%s", name,
+		ref && !ref->digest && !str_ends_with(name, ref->tag) ? ":latest" : "");
 }
 
 /* What a user calls a new image: without a domain it is this host's. */
@@ -245,11 +247,15 @@ static int check_unused(
 		return 0;
 	if (force && users->remove_containers)
 		return users->remove_containers(users->data, image->id, err);
-	return error_set(err, ERR_CONFLICT,
+	error_set(err, ERR_CONFLICT,
 		"image used by %s: image is in use by a container: consider removing the "
 		"container, "
 		"or force removal",
 		container);
+	return error_docker(err,
+		"Error response from daemon: conflict: unable to remove image %.12s (must force) - "
+		"container %.12s is using its referenced image %.12s",
+		image->id, container, image->id);
 }
 
 /* All references, the image with them. IMAGE is whole. */

@@ -201,10 +201,14 @@ int port_error(const struct port_mapping *mapping, uint16_t port, int why, struc
 	const char *ip = port_address(mapping), *protocol = mapping->udp ? "udp" : "tcp";
 	const char *open = strchr(ip, ':') ? "[" : "", *close = *open ? "]" : "";
 
-	if (why == EADDRINUSE)
-		return error_set(err, ERR_CONFLICT,
-			"listen on %s%s%s:%u/%s: address already in use", open, ip, close, port,
-			protocol);
+	if (why == EADDRINUSE) {
+		error_set(err, ERR_CONFLICT, "listen on %s%s%s:%u/%s: address already in use", open,
+			ip, close, port, protocol);
+		return error_docker(err,
+			"Error response from daemon: driver failed programming external "
+			"connectivity: Bind for %s%s%s:%u failed: port is already allocated",
+			open, ip, close, port);
+	}
 	if (why == EACCES)
 		return error_set(err, ERR_UNSUPPORTED,
 			"listen on %s%s%s:%u/%s: permission denied: use a port from "

@@ -43,7 +43,7 @@ __attribute__((noreturn)) void init_fail(struct init_context *context, struct er
 		.errnum = err->errnum,
 	};
 
-	strncpy(message.text, err->message, sizeof(message.text) - 1);
+	strncpy(message.text, error_text(err), sizeof(message.text) - 1);
 	(void)sync_send(context->sync_fd, &message, NULL, 0); /* nobody left to tell */
 	_exit(127);
 }

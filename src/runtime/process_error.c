@@ -79,8 +79,12 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_TERMINAL:
 		return error_errno(err, why, "set up the terminal");
 	case PROCESS_STEP_EXEC_LOOKUP:
-		return error_set(err, ERR_NO_SUCH_COMMAND,
+		error_set(err, ERR_NO_SUCH_COMMAND,
 			"executable file '%s' not found in $PATH: No such file or directory", text);
+		return error_docker(err,
+			"Error response from daemon: OCI runtime create failed: exec: \"%s\": "
+			"executable file not found in $PATH: unknown",
+			text);
 	case PROCESS_STEP_EXEC:
 		return error_set(err,
 			why == ENOENT || why == ENOTDIR ? ERR_NO_SUCH_COMMAND : ERR_CANNOT_INVOKE,

@@ -263,11 +263,11 @@ static void close_fds(const int *fds, size_t count)
 static int error_from_message(struct sync_message *message, struct error **err)
 {
 	message->text[sizeof(message->text) - 1] = '\0';
-	error_set(err,
+	error_from_text(err,
 		message->kind >= 0 && message->kind < ERR_KIND_COUNT
 			? (enum error_kind)message->kind
 			: ERR_SYSTEM,
-		"%s", message->text);
+		message->text);
 	(*err)->errnum = message->errnum;
 	return -1;
 }

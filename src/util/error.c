@@ -70,11 +70,43 @@ int error_wrap(struct error **err, const char *fmt, ...)
 	return -1;
 }
 
+int error_docker(struct error **err, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+
+	assert(err && *err);
+	free((*err)->docker);
+	va_start(ap, fmt);
+	(*err)->docker = xvasprintf(fmt, ap);
+	va_end(ap);
+	errno = saved;
+	return -1;
+}
+
+#define SEPARATOR '\x1e' /* between message and docker's words */
+
+char *error_text(const struct error *err)
+{
+	if (!err->docker)
+		return xstrdup(err->message);
+	return xasprintf("%s%c%s", err->message, SEPARATOR, err->docker);
+}
+
+int error_from_text(struct error **err, enum error_kind kind, const char *text)
+{
+	const char *docker = strchr(text, SEPARATOR);
+
+	error_set(err, kind, "%.*s", (int)(docker ? docker - text : (long)strlen(text)), text);
+	return docker ? error_docker(err, "%s", docker + 1) : -1;
+}
+
 void error_free(struct error *err)
 {
 	if (!err)
 		return;
 	free(err->message);
+	free(err->docker);
 	free(err);
 }
 

@@ -25,6 +25,7 @@ struct error {
 	enum error_kind kind;
 	int errnum; /* errno value behind ERR_SYSTEM, else 0 */
 	char *message;
+	char *docker; /* the whole line as docker words it; NULL: no words of its own */
 };
 
 /**
@@ -42,6 +43,22 @@ int error_errno(struct error **err, int errnum, const char *fmt, ...)
 
 /** error_wrap() - put formatted context and ": " in front of an existing error. Returns -1. */
 int error_wrap(struct error **err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * error_docker() - add to an existing error what docker prints in its place, for scripts match on
+ * it
+ *
+ * The whole line: "Error response from daemon: No such container: x". Context that callers wrap
+ * around the message does not change it; a second call replaces it. Returns -1.
+ */
+int error_docker(struct error **err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** error_text() - the message and docker's words for it as one text, for another process's
+ * error_from_text(). Owned. */
+char *error_text(const struct error *err);
+/** error_from_text() - make an error of KIND from error_text()'s text, which may have been cut.
+ * Returns -1. */
+int error_from_text(struct error **err, enum error_kind kind, const char *text);
 
 /** error_free() - free; NULL is fine. */
 void error_free(struct error *err);
