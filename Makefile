@@ -136,7 +136,16 @@ install: all
 	$(if $(zsh_completion),install -D -m 644 $(zsh_completion) $(DESTDIR)$(zshcompdir)/_pod)
 	$(if $(fish_completion),install -D -m 644 $(fish_completion) $(DESTDIR)$(fishcompdir)/pod.fish)
 
-uninstall:
+# docker's name beside pod's; not part of install, for another package may own it.
+install-docker: install
+	@if [ -e $(DESTDIR)$(bindir)/docker ] && [ "$$(readlink $(DESTDIR)$(bindir)/docker)" != pod ]; then \
+		echo "$(DESTDIR)$(bindir)/docker is another program: remove it first" >&2; exit 1; fi
+	ln -sf pod $(DESTDIR)$(bindir)/docker
+
+uninstall-docker:
+	if [ "$$(readlink $(DESTDIR)$(bindir)/docker)" = pod ]; then rm -f $(DESTDIR)$(bindir)/docker; fi
+
+uninstall: uninstall-docker
 	rm -f $(DESTDIR)$(bindir)/pod $(DESTDIR)$(bindir)/pod-oci
 	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-systemd $(DESTDIR)$(libexec_pod)/pod-monitor
 	-rmdir $(DESTDIR)$(libexec_pod)
@@ -159,7 +168,7 @@ distcheck: dist
 	tar -C $(B)/distcheck -xzf $(dist_name).tar.gz
 	chmod -R a-w $(B)/distcheck/$(dist_name)
 	cd $(B)/distcheck/build && ../$(dist_name)/configure --prefix=/usr --enable-werror >/dev/null && \
-		$(MAKE) && $(MAKE) install DESTDIR=$$PWD/../dest && test -x ../dest/usr/bin/pod && \
+		$(MAKE) && $(MAKE) install-docker DESTDIR=$$PWD/../dest && test -x ../dest/usr/bin/pod && \
 		../dest/usr/bin/pod --version && $(MAKE) uninstall DESTDIR=$$PWD/../dest && \
 		test -z "$$(find ../dest ! -type d)"
 	chmod -R u+w $(B)/distcheck
@@ -179,4 +188,4 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache
 
-.PHONY: all quickstart check check-long check-vm bench install uninstall dist distcheck format check-format clean distclean
+.PHONY: all quickstart check check-long check-vm bench install install-docker uninstall uninstall-docker dist distcheck format check-format clean distclean

@@ -72,6 +72,12 @@ void attach_hold_signals(bool sig_proxy)
 		(void)sigprocmask(SIG_BLOCK, &set, NULL); /* cannot fail with these arguments */
 }
 
+static int not_running(struct error **err)
+{
+	error_set(err, ERR_CONFLICT, "you can only attach to running containers");
+	return error_docker(err, "You cannot attach to a stopped container, start it first");
+}
+
 static int attach_command_run(
 	struct command_context *ctx, int argc, char **argv, struct error **err)
 {
@@ -95,7 +101,7 @@ static int attach_command_run(
 			 : container_find(store, argv[first], &container, err)) < 0)
 		return -1;
 	if (!container_is_running(container))
-		return error_set(err, ERR_CONFLICT, "you can only attach to running containers");
+		return not_running(err);
 	monitor_fd = container_connect(store, container, err);
 	if (monitor_fd < 0)
 		return -1;

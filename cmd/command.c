@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "util/fs.h"
 #include "util/mem.h"
 
@@ -80,6 +81,8 @@ int command_exit_status(const struct command *command, const struct error *e)
 {
 	int status = command ? command->exit_status[e->kind] : 0;
 
+	if (docker_called())
+		return docker_exit_status(command, e);
 	if (status)
 		return status;
 	if (e->kind == ERR_CANNOT_INVOKE)
@@ -89,11 +92,17 @@ int command_exit_status(const struct command *command, const struct error *e)
 
 void command_print_error(const struct error *e)
 {
-	fprintf(stderr, "Error: %s\n", e->message);
+	if (docker_called())
+		docker_print_error(NULL, e);
+	else
+		fprintf(stderr, "Error: %s\n", e->message);
 }
 
 int command_report(const struct command *command, const struct error *one, int status)
 {
-	command_print_error(one);
+	if (docker_called())
+		docker_print_error(command, one);
+	else
+		command_print_error(one);
 	return status ? status : command_exit_status(command, one);
 }

@@ -176,6 +176,7 @@ static const struct command command_system = {
 
 static const struct command_entry root_commands[] = {
 	{"__complete", &command_complete, .hidden = true},
+	{"__docker", &command_docker_doc, .hidden = true},
 	{"__man", &command_man, .hidden = true},
 	{"__restart", &command_restart_policy, .hidden = true},
 	{"attach", &command_attach},

@@ -10,6 +10,7 @@
 
 #include "cgroup/cgroup.h"
 #include "cmd/container_options.h"
+#include "cmd/docker.h"
 #include "cmd/limit_rows.h"
 #include "cmd/progress.h"
 #include "container/build.h"
@@ -388,6 +389,13 @@ static int get_image(struct store *store, struct container_options *opts, const 
 	}
 	if (pull_flags_apply(&opts->pull_flags, &pull, err) < 0)
 		return -1;
+	if (docker_called()) {
+		cleanup_free char *tagged = docker_tagged(name);
+
+		if (absent && !opts->quiet)
+			fprintf(stderr, "Unable to find image '%s' locally\n", tagged);
+		return pull_docker(store, name, opts->quiet, STDERR_FILENO, &pull, ret, err);
+	}
 	progress = progress_new(opts->quiet);
 	pull.events = progress_events(progress);
 	return image_pull(store, name, &pull, ret, err);

@@ -5,8 +5,10 @@
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/container_shared.h"
+#include "cmd/docker.h"
 #include "cmd/listing.h"
 #include "cmd/prompt.h"
+#include "cmd/usage.h"
 #include "container/container.h"
 #include "util/mem.h"
 #include "util/timefmt.h"
@@ -93,6 +95,7 @@ static int container_prune_run(
 	struct container_prune_options opts = {0};
 	struct store *store;
 	int first, status;
+	uint64_t had = 0;
 	bool yes = true;
 
 	status = options_parse(&command_container_prune, argc, argv, &opts, &first, err);
@@ -101,14 +104,21 @@ static int container_prune_run(
 		command_store(ctx, &store, err) < 0)
 		return -1;
 	if (!opts.force) {
-		command_print(ctx, "WARNING! This will remove all non running containers.\n");
+		command_print(ctx, docker_called()
+					   ? "WARNING! This will remove all stopped containers.\n"
+					   : "WARNING! This will remove all non running "
+					     "containers.\n");
 		if (prompt_confirm(ctx, &yes, err) < 0)
 			return -1;
 	}
 	if (!yes)
 		return 0;
+	if (docker_called() && usage_total(ctx, &had, err) < 0)
+		return -1;
 	if (container_prune_stopped(store, &command_container_prune, &list, &ids, &status, err) < 0)
 		return -1;
+	if (docker_called())
+		return docker_print_pruned(ctx, "Containers", ids, had, err) < 0 ? -1 : status;
 	for (char **id = ids; id && *id; id++)
 		command_print(ctx, "%s\n", *id);
 	return status;

@@ -73,10 +73,13 @@ static int exec_in(struct command_context *ctx, struct store *store, struct cont
 	int exit_code = 0, result;
 	char id[65];
 
-	if (!container_is_running(container))
-		return error_set(err, ERR_CONFLICT,
+	if (!container_is_running(container)) {
+		error_set(err, ERR_CONFLICT,
 			"can only create exec sessions on running containers: container state "
 			"improper");
+		return error_docker(err, "Error response from daemon: Container %s is not running",
+			container->config->id);
+	}
 	if (!opts->detach)
 		attach_terminal_warning(opts->terminal, opts->interactive);
 	if (container_exec_plan(container, &plan_options, &plan, err) < 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/docker.h"
 #include "cmd/facts.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -21,7 +22,7 @@ int facts_print(
 	if (json_parse(text, strlen(text), "document", &doc, &root, err) < 0)
 		return -1;
 	if (strcmp(format, "json") == 0) {
-		struct json_writer w = json_writer_init(&ctx->out, 2);
+		struct json_writer w = json_writer_init(&ctx->out, docker_called() ? 0 : 2);
 
 		json_write_value(&w, &root);
 		strbuf_addch(&ctx->out, '\n');
@@ -41,7 +42,8 @@ int facts_print(
 int facts_print_rows(
 	struct command_context *ctx, char *const *rows, const char *format, struct error **err)
 {
-	struct json_writer w = json_writer_init(&ctx->out, 5); /* podman's indentation */
+	struct json_writer w = json_writer_init(
+		&ctx->out, docker_called() ? 4 : 5); /* as docker and podman indent */
 
 	if (format && strcmp(format, "json") != 0) {
 		for (; rows && *rows; rows++)

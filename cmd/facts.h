@@ -32,5 +32,14 @@ int facts_print(
 int facts_print_rows(
 	struct command_context *ctx, char *const *rows, const char *format, struct error **err);
 
+/**
+ * inspect_names() - what the inspect commands print of the objects ARGV
+ * @type:    "container", "image", "volume", or "all": the first of these that has the name
+ * @command: for the exit status of what is not there, which is reported and passed over
+ * @argc:    0: the latest container
+ */
+int inspect_names(struct command_context *ctx, const struct command *command, const char *type,
+	const char *format, int argc, char **argv, struct error **err);
+
 /** facts_print_yaml() - TEXT as podman info shows it without --format. */
 int facts_print_yaml(struct command_context *ctx, const char *text, struct error **err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "image/image.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -183,6 +184,55 @@ static const struct table table = {
 	.default_format = "table {{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 };
 
+/* 2006-01-02T15:04:05Z */
+static void text_docker_created_at(const void *data, struct strbuf *out)
+{
+	uint64_t ns = created_ns(data);
+
+	time_rfc3339(ns - ns % NS_PER_SECOND, out);
+}
+
+static void text_docker_created_by(const void *data, struct strbuf *out)
+{
+	const struct row *row = data;
+
+	if (row->step->created_by)
+		docker_ellipsis(row->step->created_by, row->cmd->no_trunc ? SIZE_MAX : 45, out);
+}
+
+static void text_docker_created_since(const void *data, struct strbuf *out)
+{
+	const struct row *row = data;
+
+	if (row->cmd->human)
+		text_created_since(data, out);
+	else
+		text_docker_created_at(data, out);
+}
+
+static void text_docker_size(const void *data, struct strbuf *out)
+{
+	const struct row *row = data;
+
+	if (row->cmd->human)
+		size_human(row->step->size_bytes, 3, out);
+	else
+		text_size(data, out);
+}
+
+static const struct table_field docker_fields[] = {
+	{"Comment", NULL, text_comment, "Comment"},
+	{"CreatedAt", "CREATED AT", text_docker_created_at, "CreatedAt"},
+	{"CreatedBy", "CREATED BY", text_docker_created_by, "CreatedBy"},
+	{"CreatedSince", "CREATED", text_docker_created_since, "CreatedSince"},
+	{"ID", "IMAGE", text_id, "ID"},
+	{"Size", NULL, text_docker_size, "Size"},
+	{NULL},
+};
+
+static const struct table docker_table = {
+	docker_fields, "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"};
+
 static int history_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
 	struct history_command cmd = {.human = true};
@@ -209,7 +259,9 @@ static int history_run(struct command_context *ctx, int argc, char **argv, struc
 		pointers[i] = &rows[i];
 	}
 	opts.format = cmd.format ? cmd.format : cmd.quiet ? "{{.ID}}" : NULL;
-	status = table_print(&table, pointers, count, &opts, &ctx->out, err);
+	opts.docker = docker_called();
+	status = table_print(
+		docker_called() ? &docker_table : &table, pointers, count, &opts, &ctx->out, err);
 	image_history_free(steps, count);
 	return status;
 }

@@ -1,6 +1,8 @@
 #include "config.h"
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
+#include "cmd/facts.h"
 #include "image/image.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -45,6 +47,9 @@ static int image_inspect_run(struct command_context *ctx, int argc, char **argv,
 	if (options_parse(&command_image_inspect, argc, argv, &cmd, &first, err) < 0 ||
 		command_store(ctx, &store, err) < 0)
 		return -1;
+	if (docker_called())
+		return inspect_names(ctx, &command_image_inspect, "image", cmd.format, argc - first,
+			argv + first, err);
 	if (!str_equal(cmd.format, "json") && template_parse(cmd.format, &template, err) < 0)
 		return -1;
 	json_write_array_begin(&w);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
+#include "cmd/usage.h"
 #include "image/image.h"
 #include "util/mem.h"
 
@@ -29,8 +31,9 @@ static bool confirmed(struct command_context *ctx, bool all, struct error **err)
 	char answer[16];
 
 	command_print(ctx,
-		"WARNING! This command removes all %s.\n"
+		"WARNING! This %s all %s.\n"
 		"Are you sure you want to continue? [y/N] ",
+		docker_called() ? "will remove" : "command removes",
 		all ? "images without at least one container associated with them"
 		    : "dangling images");
 	if (command_flush(ctx, err) < 0 || !fgets(answer, sizeof(answer), stdin))
@@ -43,14 +46,24 @@ static int prune(struct command_context *ctx, const struct prune_command *cmd, s
 	struct image_removal removal = {0};
 	struct image_users users;
 	struct store *store;
+	uint64_t had = 0;
 	int status;
 
 	if (!cmd->force && !confirmed(ctx, cmd->all, err))
 		return *err ? -1 : 0;
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
+	if (docker_called() && usage_total(ctx, &had, err) < 0)
+		return -1;
 	image_users_init(store, &users);
 	status = image_prune(store, cmd->all, cmd->filters, &users, &removal, err);
+	if (docker_called()) {
+		cleanup_strv char **lines = docker_removal_lines(&removal);
+
+		image_removal_clear(&removal);
+		image_users_collect(store, false);
+		return status < 0 ? -1 : docker_print_pruned(ctx, "Images", lines, had, err);
+	}
 	for (char **id = removal.deleted; id && *id; id++)
 		command_print(ctx, "%s\n", *id);
 	image_removal_clear(&removal);

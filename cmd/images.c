@@ -1,8 +1,10 @@
 #include "config.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
 #include "container/container.h"
 #include "image/image.h"
@@ -379,6 +381,13 @@ static void text_size_docker(const void *data, struct strbuf *out)
 	size_human(row->image->size_bytes, 3, out);
 }
 
+static void text_repository_docker(const void *data, struct strbuf *out)
+{
+	const struct row *row = data;
+
+	strbuf_addstr(out, row->repository ? docker_familiar(row->repository) : "<none>");
+}
+
 static void text_not_available(const void *data, struct strbuf *out)
 {
 	(void)data;
@@ -399,7 +408,7 @@ static const struct table_field docker_fields[] = {
 		.compare = compare_created},
 	{.name = "Digest", .text = text_digest, .json_name = "Digest"},
 	{.name = "ID", .heading = "IMAGE ID", .text = text_id, .json_name = "ID"},
-	{.name = "Repository", .text = text_repository, .json_name = "Repository"},
+	{.name = "Repository", .text = text_repository_docker, .json_name = "Repository"},
 	{.name = "SharedSize", .text = text_not_available, .json_name = "SharedSize"},
 	{.name = "Size", .text = text_size_docker, .json_name = "Size", .compare = compare_size},
 	{.name = "Tag", .text = text_tag, .json_name = "Tag"},
@@ -421,6 +430,7 @@ struct rows {
 	struct row *rows;
 	const void **pointers;
 	size_t count;
+	const char *pattern; /* only names that match; NULL all */
 };
 
 static void rows_clear(struct rows *r)
@@ -447,6 +457,20 @@ static void add_row(struct rows *r, const struct image_summary *image, const str
 	}
 }
 
+/* By the repository or the whole name, familiar or in full; an id was looked up already. */
+static bool name_matches(const char *pattern, const char *reference)
+{
+	const char *tag = NULL;
+	cleanup_free char *repository = NULL;
+
+	if (!pattern || !reference || !strpbrk(pattern, "/:*?["))
+		return true;
+	repository = image_repository(reference, &tag);
+	return fnmatch(pattern, docker_familiar(repository), 0) == 0 ||
+	       fnmatch(pattern, docker_familiar(reference), 0) == 0 ||
+	       fnmatch(pattern, repository, 0) == 0 || fnmatch(pattern, reference, 0) == 0;
+}
+
 static void make_rows(
 	struct rows *r, const struct image_summary *images, size_t count, bool no_trunc)
 {
@@ -459,7 +483,8 @@ static void make_rows(
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < images[i].ref_count; k++)
 			/* The untagged entry of an image that has a tag is on its way out. */
-			if (images[i].refs[k].reference || images[i].ref_count == 1)
+			if ((images[i].refs[k].reference || images[i].ref_count == 1) &&
+				name_matches(r->pattern, images[i].refs[k].reference))
 				add_row(r, &images[i], &images[i].refs[k], no_trunc);
 	for (size_t i = 0; i < r->count; i++)
 		r->pointers[i] = &r->rows[i];
@@ -498,14 +523,14 @@ static void print_ids(struct command_context *ctx, const struct rows *r)
 static int print_rows(struct command_context *ctx, struct store *store, struct rows *r,
 	const struct images_command *cmd, struct error **err)
 {
-	const bool docker = str_equal(ctx->program, "docker");
+	const bool docker = docker_called();
 	const struct table_options opts = {
 		.format = cmd->format    ? cmd->format
 			  : cmd->digests ? FORMAT_DIGESTS
 					 : NULL,
 		.sort = cmd->sort,
 		.no_heading = cmd->no_heading,
-		.json_lines = docker,
+		.docker = docker,
 	};
 
 	if (cmd->quiet && !cmd->format) {
@@ -553,6 +578,8 @@ static int list(struct command_context *ctx, struct images_command *cmd, const c
 	if (status == 0 && name)
 		status = select_named(store, name, images, &count, err);
 	if (status == 0) {
+		/* docker lists the names asked for, podman all of the images that have one */
+		rows.pattern = docker_called() && name ? name : NULL;
 		make_rows(&rows, images, count, cmd->no_trunc);
 		status = print_rows(ctx, store, &rows, cmd, err);
 	}

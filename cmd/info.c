@@ -13,6 +13,8 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
+#include "cmd/docker_shapes.h"
 #include "cmd/facts.h"
 #include "container/index.h"
 #include "registry/registries_conf.h"
@@ -411,6 +413,8 @@ static int info_run(struct command_context *ctx, int argc, char **argv, struct e
 	if (options_parse(&command_info, argc, argv, &opts, &first, err) < 0 ||
 		gather(ctx, &text, err) < 0)
 		return -1;
+	if (docker_called())
+		return docker_print_info(ctx, strbuf_str(&text), opts.format, err);
 	if (opts.format)
 		return facts_print(ctx, strbuf_str(&text), opts.format, err);
 	return facts_print_yaml(ctx, strbuf_str(&text), err);

@@ -4,6 +4,8 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
+#include "cmd/docker_shapes.h"
 #include "cmd/facts.h"
 #include "cmd/volume_shared.h"
 #include "container/inspect.h"
@@ -72,8 +74,9 @@ static const struct {
 	{"container", inspect_container}, {"image", image_inspect}, {"volume", inspect_volume}};
 
 /* The first kind of object that has the name. */
-static int inspect_any(struct store *store, const char *type, const char *name, struct strbuf *text,
-	struct error **err)
+/* TYPED: for a template. */
+static int inspect_any(struct store *store, const char *type, const char *name, bool typed,
+	struct strbuf *text, struct error **err)
 {
 	bool all = strcmp(type, "all") == 0;
 
@@ -85,41 +88,39 @@ static int inspect_any(struct store *store, const char *type, const char *name, 
 			continue;
 		strbuf_reset(text);
 		if (kinds[i].run(store, name, &w, &one) == 0)
-			return 0;
+			return docker_called() ? docker_shape(kinds[i].type, typed, text, err) : 0;
 		/* a name that is none of this kind, or two of its ids, may be one of another */
 		if (!all || (one->kind != ERR_NOT_FOUND && one->kind != ERR_INVALID))
 			return error_move(err, &one);
 	}
-	return error_set(err, ERR_NOT_FOUND, "no such object: \"%s\"", name);
+	error_set(err, ERR_NOT_FOUND, "no such object: \"%s\"", name);
+	return error_docker(err, "Error: No such object: %s", name);
 }
 
-static int inspect_run_common(struct command_context *ctx, const struct command *command,
-	const char *type, int argc, char **argv, struct error **err)
+static int bad_type(const char *type, struct error **err)
 {
-	struct inspect_options opts = {.type = type};
+	error_set(err, ERR_USAGE,
+		"invalid type \"%s\": must be \"image\", \"container\", \"volume\", or \"all\"",
+		type);
+	return error_docker(err, "\"%s\" is not a valid value for --type", type);
+}
+
+int inspect_names(struct command_context *ctx, const struct command *command, const char *type,
+	const char *format, int argc, char **argv, struct error **err)
+{
 	cleanup_strv char **rows = NULL;
 	struct store *store;
-	int first, status = 0;
+	int status = 0;
 
-	if (options_parse(command, argc, argv, &opts, &first, err) < 0)
-		return -1;
-	if (!strv_contains((char *const *)types, opts.type))
-		return error_set(err, ERR_USAGE,
-			"invalid type \"%s\": must be \"image\", \"container\", \"volume\", or "
-			"\"all\"",
-			opts.type);
-	if (opts.latest == (first < argc))
-		return error_set(err, ERR_USAGE,
-			opts.latest ? "latest and arguments cannot be used together"
-				    : "no names or ids specified");
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
-	for (int i = first; i < argc || (opts.latest && i == first); i++) {
+	for (int i = 0; i < MAX(argc, 1); i++) {
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 		cleanup_error struct error *one = NULL;
 		struct json_writer w = json_writer_init(&text, 0);
-		int result = opts.latest ? inspect_container(store, NULL, &w, &one)
-					 : inspect_any(store, opts.type, argv[i], &text, &one);
+		int result = argc ? inspect_any(store, type, argv[i],
+					    format && strcmp(format, "json") != 0, &text, &one)
+				  : inspect_container(store, NULL, &w, &one);
 
 		if (result == 0) {
 			strv_append(&rows, strbuf_str(&text));
@@ -128,7 +129,24 @@ static int inspect_run_common(struct command_context *ctx, const struct command 
 		error_wrap(&one, "inspecting object");
 		status = command_report(command, one, status);
 	}
-	return facts_print_rows(ctx, rows, opts.format, err) < 0 ? -1 : status;
+	return facts_print_rows(ctx, rows, format, err) < 0 ? -1 : status;
+}
+
+static int inspect_run_common(struct command_context *ctx, const struct command *command,
+	const char *type, int argc, char **argv, struct error **err)
+{
+	struct inspect_options opts = {.type = type};
+	int first;
+
+	if (options_parse(command, argc, argv, &opts, &first, err) < 0)
+		return -1;
+	if (!strv_contains((char *const *)types, opts.type))
+		return bad_type(opts.type, err);
+	if (opts.latest == (first < argc))
+		return error_set(err, ERR_USAGE,
+			opts.latest ? "latest and arguments cannot be used together"
+				    : "no names or ids specified");
+	return inspect_names(ctx, command, opts.type, opts.format, argc - first, argv + first, err);
 }
 
 static int inspect_run(struct command_context *ctx, int argc, char **argv, struct error **err)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
 #include "cmd/progress.h"
 #include "image/image.h"
@@ -52,12 +53,16 @@ static int load_run(struct command_context *ctx, int argc, char **argv, struct e
 	in_fd = open_input(cmd.input, err);
 	if (in_fd < 0 || command_store(ctx, &store, err) < 0)
 		return -1;
-	progress = progress_new(cmd.quiet);
+	progress = progress_new(cmd.quiet || docker_called());
 	events = progress_events(progress);
 	if (image_load_archive(store, in_fd, &events, &names, err) < 0)
 		return error_wrap(err, "load '%s'", cmd.input ? cmd.input : "stdin");
 	for (char **name = names; name && *name; name++)
-		command_print(ctx, "Loaded image: %s\n", *name);
+		if (docker_called() && str_starts_with(*name, "sha256:"))
+			command_print(ctx, "Loaded image ID: %s\n", *name);
+		else
+			command_print(ctx, "Loaded image: %s\n",
+				docker_called() ? docker_familiar(*name) : *name);
 	image_users_collect(store, true);
 	return 0;
 }

@@ -1,10 +1,12 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/prompt_secret.h"
 #include "registry/auth.h"
 #include "registry/fetch_client.h"
@@ -159,6 +161,12 @@ static int ask(struct command_context *ctx, const struct login_command *cmd,
 	return prompt_secret(ctx, "Password: ", ret_password, err);
 }
 
+/* docker's own key for its registry, so that docker finds it, too. */
+static const char *docker_key(const char *key)
+{
+	return strcmp(key, "docker.io") == 0 ? "https://index.docker.io/v1/" : key;
+}
+
 static int login_ask(struct command_context *ctx, const struct login_command *cmd, const char *key,
 	const struct credentials *known, struct error **err)
 {
@@ -168,14 +176,22 @@ static int login_ask(struct command_context *ctx, const struct login_command *cm
 	if (result == 0)
 		result = check(cmd, key, username, password, err);
 	if (result == 0)
-		result = auth_store(cmd->authfile, key, username, password, &path, err);
+		result = auth_store(cmd->authfile, docker_called() ? docker_key(key) : key,
+			username, password, &path, err);
 	if (password)
 		explicit_bzero(password, strlen(password));
 	if (result < 0)
 		return -1;
 	if (cmd->verbose)
 		command_print(ctx, "Used:  %s\n", path);
-	command_print(ctx, "Login Succeeded!\n");
+	if (docker_called())
+		fprintf(stderr,
+			"WARNING! Your password will be stored unencrypted in %s.\n"
+			"Configure a credential helper to remove this warning. See\n"
+			"https://docs.docker.com/engine/reference/commandline/login/"
+			"#credentials-store\n\n",
+			path);
+	command_print(ctx, docker_called() ? "Login Succeeded\n" : "Login Succeeded!\n");
 	return 0;
 }
 
@@ -192,6 +208,9 @@ static int login_run(struct command_context *ctx, int argc, char **argv, struct 
 	if (cmd.password && cmd.password_stdin)
 		return error_set(
 			err, ERR_USAGE, "can't specify both --password-stdin and --password");
+	if (docker_called() && cmd.password)
+		fprintf(stderr, "WARNING! Using --password via the CLI is insecure. Use "
+				"--password-stdin.\n");
 	if (cmd.password_stdin && !cmd.username)
 		return error_set(err, ERR_USAGE, "must provide --username with --password-stdin");
 	if (auth_key_parse(first < argc ? argv[first] : "docker.io", &key, err) < 0 ||

@@ -1,6 +1,9 @@
 #include "config.h"
 
+#include <string.h>
+
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "registry/auth.h"
 #include "util/mem.h"
 
@@ -38,6 +41,24 @@ static int not_logged_in(const struct logout_command *cmd, const char *key, stru
 		key, file);
 }
 
+/* Under docker's key, or under the registry's name where another tool wrote it. */
+static int docker_logout(struct command_context *ctx, const char *key, struct error **err)
+{
+	bool hub = strcmp(key, "docker.io") == 0;
+	const char *own = hub ? "https://index.docker.io/v1/" : key;
+	cleanup_error struct error *one = NULL, *other = NULL;
+
+	if (auth_remove(NULL, own, &one) < 0 && one->kind != ERR_NOT_FOUND)
+		return error_move(err, &one);
+	if (one && hub && auth_remove(NULL, key, &other) < 0 && other->kind != ERR_NOT_FOUND)
+		return error_move(err, &other);
+	command_print(ctx,
+		one && (!hub || other) ? "Not logged in to %s\n"
+				       : "Removing login credentials for %s\n",
+		own);
+	return 0;
+}
+
 static int logout_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
 	struct logout_command cmd = {0};
@@ -56,6 +77,8 @@ static int logout_run(struct command_context *ctx, int argc, char **argv, struct
 	}
 	if (auth_key_parse(first < argc ? argv[first] : "docker.io", &key, err) < 0)
 		return -1;
+	if (docker_called())
+		return docker_logout(ctx, key, err);
 	if (auth_remove(cmd.authfile, key, err) < 0)
 		return (*err)->kind == ERR_NOT_FOUND ? not_logged_in(&cmd, key, err) : -1;
 	command_print(ctx, "Removed login credentials for %s\n", key);

@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "util/check.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -151,6 +152,22 @@ static void explain_full_disk(const struct command *command, struct error **err)
 	}
 }
 
+static int run(struct command_context *ctx, int argc, char **argv, struct strbuf *path,
+	const struct command **ret_command, struct error **err)
+{
+	char **words;
+
+	if (!str_equal(ctx->program, "docker"))
+		return dispatch(ctx, argc, argv, path, ret_command, err);
+	docker_set_called();
+	if (docker_command_line(ctx, argc, argv, &words, err) < 0)
+		return -1;
+	if (!words)
+		return 0;
+	/* Never freed: options point into it until the end. */
+	return dispatch(ctx, (int)strv_length(words), words, path, ret_command, err);
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_error struct error *error = NULL, *flush_error = NULL;
@@ -171,7 +188,7 @@ int main(int argc, char **argv)
 		ctx.program = "pod-oci";
 		command = &command_oci;
 	}
-	status = dispatch(&ctx, argc, words, &path, &command, &error);
+	status = run(&ctx, argc, words, &path, &command, &error);
 	if (command_flush(&ctx, &flush_error) < 0 && status == 0) {
 		command_print_error(flush_error);
 		status = 125;
@@ -179,7 +196,10 @@ int main(int argc, char **argv)
 	if (status < 0) {
 		explain_full_disk(command, &error);
 		status = command_exit_status(command, error);
-		command_print_error(error);
+		if (docker_called())
+			docker_print_error(command, error);
+		else
+			command_print_error(error);
 		if (ctx.group && ctx.in_group->group_report)
 			ctx.in_group->group_report(&ctx, error);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/options.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -278,7 +279,8 @@ int options_hint(const char *path, struct error **err)
 
 	if ((*err)->kind != ERR_USAGE)
 		return -1;
-	(*err)->message = xasprintf("%s\nSee '%s --help'", message, path);
+	(*err)->message =
+		xasprintf("%s\nSee '%s --help'%s", message, path, docker_called() ? "." : "");
 	free(message);
 	return -1;
 }

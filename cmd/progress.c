@@ -5,9 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cmd/docker.h"
 #include "cmd/progress.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/str.h"
 #include "util/strbuf.h"
 #include "util/timefmt.h"
 
@@ -18,6 +20,7 @@
 
 struct progress {
 	bool quiet, terminal;
+	int fd; /* standard error; docker pull: standard output */
 	size_t lines_drawn;
 	enum pull_layer_state *told; /* elsewhere than on a terminal: what was said of each layer */
 	size_t told_count;
@@ -29,8 +32,15 @@ struct progress *progress_new(bool quiet)
 	const char *term = getenv("TERM");
 
 	p->quiet = quiet;
+	p->fd = STDERR_FILENO;
 	p->terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
 	return p;
+}
+
+void progress_to(struct progress *p, int fd)
+{
+	p->fd = fd;
+	p->terminal = p->terminal && isatty(fd);
 }
 
 void progress_free(struct progress *p)
@@ -42,26 +52,44 @@ void progress_free(struct progress *p)
 }
 
 /* Progress is a courtesy: where it cannot be written the pull goes on. */
-static void put(const struct strbuf *text)
+static void put(const struct progress *p, const struct strbuf *text)
 {
-	(void)write_all(STDERR_FILENO, strbuf_str(text), text->len);
+	(void)write_all(p->fd, strbuf_str(text), text->len);
 }
 
-static void put_line(const char *fmt, const char *value)
+static void put_line(const struct progress *p, const char *fmt, const char *value)
 {
 	cleanup_strbuf struct strbuf line = STRBUF_INIT;
 
 	strbuf_addf(&line, fmt, value);
 	strbuf_addch(&line, '\n');
-	put(&line);
+	put(p, &line);
+}
+
+/* "latest: Pulling from library/busybox"; REFERENCE is a whole one. */
+static void put_docker_trying(const struct progress *p, const char *reference)
+{
+	const char *name = str_starts_with(reference, "docker.io/");
+	const char *tag = strrchr(reference, '@');
+	cleanup_free char *path = NULL, *line = NULL;
+
+	tag = tag ? tag : strrchr(reference, ':');
+	name = name ? name : strchr(reference, '/') ? strchr(reference, '/') + 1 : reference;
+	path = xstrndup(name, tag && tag > name ? (size_t)(tag - name) : strlen(name));
+	line = xasprintf("%s: Pulling from %s", tag ? tag + 1 : "latest", path);
+	put_line(p, "%s", line);
 }
 
 static void on_trying(void *data, const char *reference)
 {
 	const struct progress *p = data;
 
-	if (!p->quiet)
-		put_line("Trying to pull %s...", reference);
+	if (p->quiet)
+		return;
+	if (docker_called())
+		put_docker_trying(p, reference);
+	else
+		put_line(p, "Trying to pull %s...", reference);
 }
 
 static size_t terminal_width(void)
@@ -127,7 +155,7 @@ static void draw(struct progress *p, const struct pull_layer *layers, size_t cou
 	for (size_t i = 0; i < count; i++)
 		add_layer(&out, &layers[i], MAX(width, 2));
 	p->lines_drawn = count;
-	put(&out);
+	put(p, &out);
 }
 
 static void tell(struct progress *p, const struct pull_layer *layers, size_t count)
@@ -141,10 +169,21 @@ static void tell(struct progress *p, const struct pull_layer *layers, size_t cou
 		if (p->told[i] == layers[i].state)
 			continue;
 		p->told[i] = layers[i].state;
+		if (docker_called()) {
+			cleanup_free char *id = xstrndup(digest_hex(layers[i].digest), 12);
+
+			if (layers[i].state == PULL_LAYER_DONE)
+				put_line(p, "%s: Pull complete", id);
+			else if (layers[i].state == PULL_LAYER_EXISTS)
+				put_line(p, "%s: Already exists", id);
+			else if (layers[i].state == PULL_LAYER_WAITING)
+				put_line(p, "%s: Pulling fs layer", id);
+			continue;
+		}
 		if (layers[i].state == PULL_LAYER_DONE)
-			put_line("Copying blob %s done", layers[i].digest);
+			put_line(p, "Copying blob %s done", layers[i].digest);
 		else if (layers[i].state == PULL_LAYER_EXISTS)
-			put_line("Copying blob %s skipped: already exists", layers[i].digest);
+			put_line(p, "Copying blob %s skipped: already exists", layers[i].digest);
 	}
 }
 
@@ -166,8 +205,10 @@ static void on_config(void *data, const char *digest)
 
 	if (p->quiet)
 		return;
-	put_line("Copying config %s done", digest);
-	put_line("%s", "Writing manifest to image destination");
+	if (!docker_called()) {
+		put_line(p, "Copying config %s done", digest);
+		put_line(p, "%s", "Writing manifest to image destination");
+	}
 	/* A second image of an archive starts below. */
 	p->lines_drawn = 0;
 	p->told_count = 0;

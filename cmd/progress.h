@@ -12,6 +12,8 @@ struct progress;
 
 /** progress_new() - QUIET: nothing is drawn. */
 struct progress *progress_new(bool quiet);
+/** progress_to() - draw to FD instead of standard error. */
+void progress_to(struct progress *progress, int fd);
 /** progress_events() - callbacks that draw to PROGRESS. */
 struct pull_events progress_events(struct progress *progress);
 /** progress_free() - leaves what is drawn on the screen. NULL is fine. */

@@ -6,9 +6,11 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/listing.h"
 #include "container/container.h"
 #include "container/index.h"
+#include "container/parse_mount.h"
 #include "image/image.h"
 #include "rootless/userns.h"
 #include "storage/usage.h"
@@ -350,6 +352,111 @@ static const char size_format[] =
 	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t{{.Ports}}\t"
 	"{{.Names}}\t{{.Size}}";
 
+/* ---- docker's fields: all of them texts, in the JSON form too ---- */
+
+static void docker_image_text(const void *row, struct strbuf *out)
+{
+	docker_image_name(row_of(row)->image_name, out);
+}
+
+static void docker_command_text(const void *row, struct strbuf *out)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	docker_ellipsis(row_of(row)->command, view_of(row)->no_trunc ? SIZE_MAX : 20, &text);
+	strbuf_addch(out, '"');
+	for (const char *p = strbuf_str(&text); *p; p++) {
+		if (*p == '"' || *p == '\\')
+			strbuf_addch(out, '\\');
+		if (*p == '\n' || *p == '\t')
+			strbuf_addstr(out, *p == '\n' ? "\\n" : "\\t");
+		else if ((unsigned char)*p < ' ' || *p == 0x7f)
+			strbuf_addf(out, "\\x%02x", (unsigned char)*p);
+		else
+			strbuf_addch(out, *p);
+	}
+	strbuf_addch(out, '"');
+}
+
+static void docker_created_at_text(const void *row, struct strbuf *out)
+{
+	uint64_t ns = row_of(row)->created_ns;
+
+	time_go_string(ns - ns % NS_PER_SECOND, out);
+}
+
+static void docker_labels_text(const void *row, struct strbuf *out)
+{
+	listing_joined(row_of(row)->labels, ",", out);
+}
+
+static void docker_volumes_text(const void *row, struct strbuf *out)
+{
+	const char *volumes = row_of(row)->volumes;
+	size_t count = *volumes != '\0';
+
+	for (; *volumes; volumes++)
+		count += *volumes == '\n';
+	strbuf_addf(out, "%zu", count);
+}
+
+/* Names of volumes and sources of binds; the index has the destinations. */
+static void docker_mounts_text(const void *row, struct strbuf *out)
+{
+	cleanup_container struct container *container = NULL;
+	cleanup_error struct error *ignored = NULL; /* removed meanwhile */
+	bool first = true;
+
+	if (container_load(view_of(row)->store, row_of(row)->id, &container, &ignored) < 0)
+		return;
+	for (char **text = container->config->mounts; text && *text; text++) {
+		cleanup_container_mount struct container_mount mount = {0};
+		cleanup_error struct error *bad = NULL;
+
+		if (parse_mount(*text, &mount, &bad) < 0 || !mount.source)
+			continue;
+		if (!first)
+			strbuf_addch(out, ',');
+		docker_ellipsis(mount.source, view_of(row)->no_trunc ? SIZE_MAX : 15, out);
+		first = false;
+	}
+}
+
+static void docker_size_text(const void *row, struct strbuf *out)
+{
+	if (view_of(row)->size)
+		size_text(row, out);
+	else
+		strbuf_addstr(out, "0B");
+}
+
+static const struct table_field docker_fields[] = {
+	{"Command", NULL, docker_command_text, "Command"},
+	{"CreatedAt", "CREATED AT", docker_created_at_text, "CreatedAt"},
+	{"ID", "CONTAINER ID", id_text, "ID"},
+	{"Image", NULL, docker_image_text, "Image"},
+	{"Labels", NULL, docker_labels_text, "Labels"},
+	{"LocalVolumes", "LOCAL VOLUMES", docker_volumes_text, "LocalVolumes"},
+	{"Mounts", NULL, docker_mounts_text, "Mounts"},
+	{"Names", NULL, names_text, "Names"},
+	{"Networks", NULL, networks_text, "Networks"},
+	{"Ports", NULL, ports_text, "Ports"},
+	{"RunningFor", "CREATED", created_human_text, "RunningFor"},
+	{"Size", NULL, docker_size_text, "Size"},
+	{"State", NULL, state_text, "State"},
+	{"Status", NULL, status_text, "Status"},
+	{"_labels", NULL, labels_text, NULL, labels_json, .typed = true}, /* {{.Label "x"}} */
+	{NULL},
+};
+
+static const struct table docker_table = {docker_fields,
+	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t"
+	"{{.Names}}"};
+
+static const char docker_size_format[] =
+	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t"
+	"{{.Names}}\t{{.Size}}";
+
 /* ---- filters ---- */
 
 static const char *const filter_keys[] = {"ancestor", "before", "exited", "health", "id", "label",
@@ -574,17 +681,19 @@ static int ps_print(struct command_context *ctx, struct ps_options *opts,
 	count = select_rows(&index, opts, &matcher, &view, rows);
 	if (opts->last >= 0 && count > (size_t)opts->last)
 		from = count - (size_t)opts->last;
-	for (size_t i = from; i < count; i++)
-		pointers[i - from] = &rows[i];
+	for (size_t i = from; i < count; i++) /* docker: the newest first */
+		pointers[docker_called() ? count - 1 - i : i - from] = &rows[i];
 	if (opts->size) {
 		if (measure_rows(store, rows + from, count - from, err) < 0)
 			return -1;
 		if (!table.format)
-			table.format = size_format;
+			table.format = docker_called() ? docker_size_format : size_format;
 	}
-	if (opts->quiet)
+	if (opts->quiet && !opts->format)
 		table.format = "{{.ID}}";
-	return table_print(&ps_table, pointers, count - from, &table, &ctx->out, err);
+	table.docker = docker_called();
+	return table_print(docker_called() ? &docker_table : &ps_table, pointers, count - from,
+		&table, &ctx->out, err);
 }
 
 static int ps_run(struct command_context *ctx, int argc, char **argv, struct error **err)
@@ -598,7 +707,9 @@ static int ps_run(struct command_context *ctx, int argc, char **argv, struct err
 	status = options_parse(&command_ps, argc, argv, &opts, &first, err);
 	if (status == 0 && opts.last >= 0 && opts.latest)
 		status = error_set(err, ERR_USAGE, "last and latest are mutually exclusive");
-	if (status == 0 && opts.quiet && opts.format)
+	if (docker_called() && opts.format && strstr(opts.format, ".Size"))
+		opts.size = true;
+	if (status == 0 && opts.quiet && opts.format && !docker_called())
 		status = error_set(err, ERR_USAGE, "quiet and format cannot be used together");
 	if (opts.latest)
 		opts.last = 1;

@@ -1,11 +1,14 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
 #include "cmd/progress.h"
 #include "cmd/pull.h"
+#include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -87,6 +90,65 @@ void pull_flags_clear(struct pull_flags *flags)
 
 extern const struct command command_pull;
 
+/* docker's last lines of a pull. OLD: what the name was before, NULL nothing. */
+static void add_docker_end(
+	struct strbuf *out, const char *name, const struct image *old, const struct image *image)
+{
+	cleanup_free char *tagged = docker_tagged(name);
+
+	strbuf_addf(out, "Digest: %s\nStatus: %s for %s\n", image->refs[0].manifest_digest,
+		old && str_equal(old->id, image->id) ? "Image is up to date"
+						     : "Downloaded newer image",
+		tagged);
+}
+
+int pull_docker(struct store *store, const char *name, bool quiet, int fd,
+	const struct pull_options *opts, struct image **ret, struct error **err)
+{
+	cleanup_progress struct progress *progress = progress_new(quiet);
+	cleanup_strbuf struct strbuf end = STRBUF_INIT;
+	cleanup_image struct image *old = NULL;
+	cleanup_error struct error *absent = NULL; /* then everything is new */
+	struct pull_options own = *opts;
+
+	(void)image_resolve(store, name, &old, &absent);
+	progress_to(progress, fd);
+	own.events = progress_events(progress);
+	if (image_pull(store, name, &own, ret, err) < 0) {
+		cleanup_free char *tagged = docker_tagged(name);
+
+		if ((*err)->kind == ERR_NOT_FOUND && opts->policy == PULL_NEVER)
+			return error_docker(
+				err, "Error response from daemon: No such image: %s", tagged);
+		if ((*err)->kind == ERR_NOT_FOUND)
+			return error_docker(err,
+				"Error response from daemon: manifest for %s not found: manifest "
+				"unknown: manifest unknown",
+				tagged);
+		return -1;
+	}
+	if (quiet)
+		return 0;
+	add_docker_end(&end, name, old, *ret);
+	(void)write_all(fd, strbuf_str(&end), end.len); /* as all of the progress */
+	return 0;
+}
+
+static int pull_one_docker(struct command_context *ctx, struct store *store, const char *name,
+	bool quiet, const struct pull_options *opts, struct error **err)
+{
+	cleanup_image struct image *image = NULL;
+	const char *slash = strrchr(name, '/');
+
+	if (!quiet && !strpbrk(slash ? slash : name, ":@"))
+		command_print(ctx, "Using default tag: latest\n");
+	if (command_flush(ctx, err) < 0 ||
+		pull_docker(store, name, quiet, STDOUT_FILENO, opts, &image, err) < 0)
+		return -1;
+	command_print(ctx, "%s\n", image->refs[0].reference ? image->refs[0].reference : image->id);
+	return command_flush(ctx, err);
+}
+
 static int pull_all(struct command_context *ctx, char *const *names, bool quiet,
 	const struct pull_options *opts, struct error **err)
 {
@@ -102,6 +164,11 @@ static int pull_all(struct command_context *ctx, char *const *names, bool quiet,
 		struct pull_options own = *opts;
 
 		own.events = progress_events(progress);
+		if (docker_called()) {
+			if (pull_one_docker(ctx, store, *names, quiet, opts, &one) < 0)
+				status = command_report(&command_pull, one, status);
+			continue;
+		}
 		if (image_pull(store, *names, &own, &image, &one) < 0) {
 			status = command_report(&command_pull, one, status);
 			continue;

@@ -13,3 +13,8 @@ struct pull_flags {
 /** pull_flags_apply() - into OPTS, which borrows from FLAGS. @err: ERR_USAGE */
 int pull_flags_apply(struct pull_flags *flags, struct pull_options *opts, struct error **err);
 void pull_flags_clear(struct pull_flags *flags);
+
+/** pull_docker() - image_pull() with docker's lines, first to last but the reference, to FD. Errors
+ * have docker's words. */
+int pull_docker(struct store *store, const char *name, bool quiet, int fd,
+	const struct pull_options *opts, struct image **ret, struct error **err);

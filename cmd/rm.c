@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/select.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -27,7 +28,7 @@ static const struct option_spec rm_options[] = {
 
 static int rm_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
-	struct rm_options opts = {.time_s = 10};
+	struct rm_options opts = {.time_s = docker_called() ? 0 : 10};
 	cleanup_targets struct container_targets targets = {0};
 	struct container_selection selection;
 	struct container_remove_options remove;

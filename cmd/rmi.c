@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
 #include "image/image.h"
 #include "util/mem.h"
@@ -23,9 +24,26 @@ extern const struct command command_rmi;
 static void print_removal(struct command_context *ctx, const struct image_removal *removal)
 {
 	for (char **name = removal->untagged; name && *name; name++)
-		command_print(ctx, "Untagged: %s\n", *name);
+		command_print(
+			ctx, "Untagged: %s\n", docker_called() ? docker_familiar(*name) : *name);
 	for (char **id = removal->deleted; id && *id; id++)
-		command_print(ctx, "Deleted: %s\n", *id);
+		command_print(ctx, "Deleted: %s%s\n", docker_called() ? "sha256:" : "", *id);
+}
+
+/* docker's --force takes the name from an image that containers use, and leaves them and it. */
+static int untag_used(
+	struct store *store, const char *name, struct image_removal *removal, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+	cleanup_image struct image *image = NULL;
+	char *names[] = {(char *)name, NULL};
+
+	if (image_resolve(store, name, &image, &why) < 0 || !image->refs[0].reference ||
+		image_untag(store, name, names, &why) < 0)
+		return -1; /* by id: the conflict is the answer */
+	strv_append(&removal->untagged, image->refs[0].reference);
+	error_free(steal_ptr(err));
+	return 0;
 }
 
 static int remove_images(struct command_context *ctx, struct store *store,
@@ -35,6 +53,8 @@ static int remove_images(struct command_context *ctx, struct store *store,
 	int status = 0;
 
 	image_users_init(store, &users);
+	if (docker_called())
+		users.remove_containers = NULL;
 	if (cmd->all) {
 		cleanup_error struct error *one = NULL;
 		struct image_removal removal = {0};
@@ -49,6 +69,8 @@ static int remove_images(struct command_context *ctx, struct store *store,
 		struct image_removal removal = {0};
 
 		if (image_remove(store, *names, cmd->force, &users, &removal, &one) < 0 &&
+			!(docker_called() && cmd->force && one->kind == ERR_CONFLICT &&
+				untag_used(store, *names, &removal, &one) == 0) &&
 			!(cmd->ignore && one->kind == ERR_NOT_FOUND))
 			status = command_report(&command_rmi, one, status);
 		print_removal(ctx, &removal);

@@ -5,6 +5,7 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/listing.h"
 #include "cmd/usage.h"
 #include "util/mem.h"
@@ -106,6 +107,30 @@ static const struct table_field df_fields[] = {
 static const struct table df_table = {
 	df_fields, "table {{.Type}}\t{{.Total}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"};
 
+static void docker_reclaimable_text(const void *row, struct strbuf *out)
+{
+	const struct usage_class *c = class_of(row);
+
+	size_human(c->reclaimable_bytes, 4, out);
+	if (c->size_bytes)
+		strbuf_addf(out, " (%" PRIu64 "%%)", c->reclaimable_bytes * 100 / c->size_bytes);
+}
+
+static const struct table_field docker_fields[] = {
+	{"Active", NULL, active_text, "Active"},
+	{"Reclaimable", NULL, docker_reclaimable_text, "Reclaimable"},
+	{"Size", NULL, size_text, "Size"},
+	{"TotalCount", "TOTAL", total_text, "TotalCount"},
+	{"Type", NULL, type_text, "Type"},
+	{NULL},
+};
+
+static const struct table docker_table = {docker_fields,
+	"table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"};
+
+/* docker's fourth class; nothing is built here. */
+static const struct usage_class build_cache = {.type = "Build Cache"};
+
 /* ---- --verbose: one table a kind ---- */
 
 struct df_row {
@@ -143,7 +168,9 @@ static void image_name_part(const void *row, bool want_tag, struct strbuf *out)
 	if (want_tag)
 		strbuf_addstr(out, tag ? tag : "<none>");
 	else
-		strbuf_addstr(out, repository ? repository : "<none>");
+		strbuf_addstr(out, !repository       ? "<none>"
+				   : docker_called() ? docker_familiar(repository)
+						     : repository);
 }
 
 static void repository_text(const void *row, struct strbuf *out)
@@ -293,7 +320,7 @@ static const struct table volumes_table = {(const struct table_field[]){
 static int print_details(struct command_context *ctx, const struct usage *usage,
 	const char *heading, const struct table *table, size_t count, struct error **err)
 {
-	const struct table_options opts = {0};
+	const struct table_options opts = {.docker = docker_called()};
 	cleanup_free struct df_row *rows = xcalloc(count + 1, sizeof(*rows));
 	cleanup_free const void **pointers = xcalloc(count + 1, sizeof(*pointers));
 
@@ -321,7 +348,7 @@ static int system_df_run(struct command_context *ctx, int argc, char **argv, str
 {
 	cleanup_usage struct usage usage = {0};
 	struct system_df_options opts = {0};
-	const void *rows[USAGE_CLASSES];
+	const void *rows[USAGE_CLASSES + 1];
 	struct table_options table = {0};
 	int first;
 
@@ -336,6 +363,11 @@ static int system_df_run(struct command_context *ctx, int argc, char **argv, str
 	for (size_t i = 0; i < USAGE_CLASSES; i++)
 		rows[i] = &usage.classes[i];
 	table.format = opts.format;
+	if (docker_called()) {
+		rows[USAGE_CLASSES] = &build_cache;
+		table.docker = true;
+		return table_print(&docker_table, rows, USAGE_CLASSES + 1, &table, &ctx->out, err);
+	}
 	return table_print(&df_table, rows, USAGE_CLASSES, &table, &ctx->out, err);
 }
 

@@ -3,6 +3,7 @@
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/container_shared.h"
+#include "cmd/docker.h"
 #include "cmd/image_users.h"
 #include "cmd/prompt.h"
 #include "cmd/usage.h"
@@ -32,9 +33,11 @@ static void print_list(struct command_context *ctx, const char *heading, char *c
 {
 	if (!list || !*list)
 		return;
-	command_print(ctx, "%s\n", heading);
+	command_print(ctx, docker_called() ? "%s:\n" : "%s\n", heading);
 	for (; *list; list++)
 		command_print(ctx, "%s\n", *list);
+	if (docker_called())
+		command_print(ctx, "\n");
 }
 
 static int prune_images(struct command_context *ctx, struct store *store,
@@ -47,7 +50,13 @@ static int prune_images(struct command_context *ctx, struct store *store,
 
 	image_users_init(store, &users);
 	status = image_prune(store, opts->all, opts->filters, &users, &removal, err);
-	print_list(ctx, "Deleted Images", removal.deleted);
+	if (docker_called()) {
+		cleanup_strv char **lines = docker_removal_lines(&removal);
+
+		print_list(ctx, "Deleted Images", lines);
+	} else {
+		print_list(ctx, "Deleted Images", removal.deleted);
+	}
 	image_removal_clear(&removal);
 	if (image_collect(store, &users, &why) < 0)
 		log_warning("%s", why->message);
@@ -92,18 +101,6 @@ static void sweep(struct store *store)
 		log_warning("%s", why->message);
 }
 
-static int total_size(struct command_context *ctx, uint64_t *ret_bytes, struct error **err)
-{
-	cleanup_usage struct usage usage = {0};
-
-	if (usage_gather(ctx, &usage, err) < 0)
-		return -1;
-	*ret_bytes = 0;
-	for (size_t i = 0; i < USAGE_CLASSES; i++)
-		*ret_bytes += usage.classes[i].size_bytes;
-	return 0;
-}
-
 static int prune(struct command_context *ctx, struct store *store,
 	const struct system_prune_options *opts, const struct filter_list *filters,
 	struct error **err)
@@ -113,8 +110,8 @@ static int prune(struct command_context *ctx, struct store *store,
 	uint64_t had, has;
 	int status = 0;
 
-	if (total_size(ctx, &had, err) < 0 || container_prune_stopped(store, &command_system_prune,
-						      filters, &ids, &status, err) < 0)
+	if (usage_total(ctx, &had, err) < 0 || container_prune_stopped(store, &command_system_prune,
+						       filters, &ids, &status, err) < 0)
 		return -1;
 	print_list(ctx, "Deleted Containers", ids);
 	if (prune_images(ctx, store, opts, err) < 0)
@@ -122,7 +119,7 @@ static int prune(struct command_context *ctx, struct store *store,
 	if (opts->volumes && prune_volumes(ctx, store, opts, &status, err) < 0)
 		return -1;
 	sweep(store);
-	if (total_size(ctx, &has, err) < 0)
+	if (usage_total(ctx, &has, err) < 0)
 		return -1;
 	size_human(had > has ? had - has : 0, 4, &size);
 	command_print(ctx, "Total reclaimed space: %s\n", strbuf_str(&size));
@@ -145,10 +142,13 @@ static int system_prune_run(struct command_context *ctx, int argc, char **argv, 
 		command_store(ctx, &store, err) < 0)
 		return -1;
 	if (!opts.force) {
-		command_print(ctx,
-			"WARNING! This command removes:\n\t- all stopped containers\n%s\t- all "
-			"%s\n\n",
-			opts.volumes ? "\t- all volumes not used by at least one container\n" : "",
+		const char *item = docker_called() ? "  - " : "\t- ";
+
+		command_print(ctx, "WARNING! This %s:\n%sall stopped containers\n%s%s%sall %s\n\n",
+			docker_called() ? "will remove" : "command removes", item,
+			opts.volumes ? item : "",
+			opts.volumes ? "all volumes not used by at least one container\n" : "",
+			item,
 			opts.all ? "images without at least one container associated with them"
 				 : "dangling images");
 		if (prompt_confirm(ctx, &yes, err) < 0)

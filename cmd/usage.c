@@ -171,6 +171,18 @@ int usage_gather(struct command_context *ctx, struct usage *ret, struct error **
 	return 0;
 }
 
+int usage_total(struct command_context *ctx, uint64_t *ret_bytes, struct error **err)
+{
+	cleanup_usage struct usage usage = {0};
+
+	if (usage_gather(ctx, &usage, err) < 0)
+		return -1;
+	*ret_bytes = 0;
+	for (size_t i = 0; i < USAGE_CLASSES; i++)
+		*ret_bytes += usage.classes[i].size_bytes;
+	return 0;
+}
+
 void usage_clear(struct usage *usage)
 {
 	image_summaries_free(usage->images, usage->image_count);

@@ -36,5 +36,7 @@ struct usage {
 
 /** usage_gather() - each layer counts once in the images' total. Clear RET with usage_clear(). */
 int usage_gather(struct command_context *ctx, struct usage *ret, struct error **err);
+/** usage_total() - the bytes of all classes. */
+int usage_total(struct command_context *ctx, uint64_t *ret_bytes, struct error **err);
 void usage_clear(struct usage *usage);
 #define cleanup_usage __attribute__((cleanup(usage_clear)))

@@ -2,6 +2,8 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
+#include "cmd/docker_shapes.h"
 #include "cmd/facts.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -41,6 +43,8 @@ static int version_run(struct command_context *ctx, int argc, char **argv, struc
 
 	if (options_parse(&command_version, argc, argv, &opts, &first, err) < 0)
 		return -1;
+	if (docker_called())
+		return docker_print_version(ctx, opts.format, err);
 	write_json(&w);
 	if (opts.format)
 		return facts_print(ctx, strbuf_str(&text), opts.format, err);

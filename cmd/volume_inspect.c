@@ -4,6 +4,8 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
+#include "cmd/docker_shapes.h"
 #include "cmd/facts.h"
 #include "cmd/volume_shared.h"
 #include "util/mem.h"
@@ -33,7 +35,7 @@ static int inspect_one(
 		return -1;
 	table_row_json(&volume_table, &volume, &w);
 	volume_clear(&volume);
-	return 0;
+	return docker_called() ? docker_shape("volume", true, row, err) : 0;
 }
 
 static int volume_inspect_run(

@@ -2,6 +2,7 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/volume_shared.h"
 #include "util/mem.h"
 
@@ -26,6 +27,8 @@ static const char *const filter_keys[] = {
 
 static const struct table volume_table = {volume_fields, "table {{.Driver}}\t{{.Name}}"};
 
+static const struct table docker_table = {docker_volume_fields, "table {{.Driver}}\t{{.Name}}"};
+
 static int volume_ls_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
 	cleanup_volume_set struct volume_set set = {0};
@@ -39,7 +42,7 @@ static int volume_ls_run(struct command_context *ctx, int argc, char **argv, str
 	filters = opts.filters;
 	if (status < 0)
 		return -1;
-	if (opts.quiet && opts.format)
+	if (opts.quiet && opts.format && !docker_called())
 		return error_set(err, ERR_USAGE, "quiet and format flags cannot be used together");
 	if (command_store(ctx, &store, err) < 0 ||
 		volume_set_load(store, filters, filter_keys, &set, err) < 0)
@@ -47,10 +50,11 @@ static int volume_ls_run(struct command_context *ctx, int argc, char **argv, str
 	table.format = opts.quiet ? "{{.Name}}" : opts.format;
 	table.no_heading = opts.no_heading;
 	/* podman prints no heading alone */
-	if (!set.count && !opts.format)
+	if (!set.count && !opts.format && !docker_called())
 		return 0;
-	return table_print(
-		&volume_table, (const void *const *)set.chosen, set.count, &table, &ctx->out, err);
+	table.docker = docker_called();
+	return table_print(docker_called() ? &docker_table : &volume_table,
+		(const void *const *)set.chosen, set.count, &table, &ctx->out, err);
 }
 
 const struct command command_volume_ls = {

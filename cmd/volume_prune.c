@@ -2,7 +2,9 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/prompt.h"
+#include "cmd/usage.h"
 #include "cmd/volume_shared.h"
 #include "util/mem.h"
 
@@ -43,10 +45,11 @@ static int find_unused(struct store *store, char *const *filters, char ***ret, s
 
 static int volume_prune_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
-	cleanup_strv char **filters = NULL, **names = NULL;
+	cleanup_strv char **filters = NULL, **names = NULL, **removed = NULL;
 	struct volume_prune_options opts = {0};
 	struct store *store;
 	int first, status;
+	uint64_t had = 0;
 	bool yes = true;
 
 	status = options_parse(&command_volume_prune, argc, argv, &opts, &first, err);
@@ -54,7 +57,12 @@ static int volume_prune_run(struct command_context *ctx, int argc, char **argv, 
 	if (status < 0 || command_store(ctx, &store, err) < 0 ||
 		find_unused(store, filters, &names, err) < 0)
 		return -1;
-	if (!opts.force) {
+	if (!opts.force && docker_called()) {
+		command_print(ctx, "WARNING! This will remove all local volumes not used by at "
+				   "least one container.\n");
+		if (prompt_confirm(ctx, &yes, err) < 0)
+			return -1;
+	} else if (!opts.force) {
 		command_print(ctx, "WARNING! This will remove all volumes not used by at least one "
 				   "container. The following volumes will be removed:\n");
 		for (char **name = names; name && *name; name++)
@@ -62,14 +70,22 @@ static int volume_prune_run(struct command_context *ctx, int argc, char **argv, 
 		if (prompt_confirm(ctx, &yes, err) < 0)
 			return -1;
 	}
-	for (char **name = names; yes && name && *name; name++) {
+	if (!yes)
+		return 0;
+	if (docker_called() && usage_total(ctx, &had, err) < 0)
+		return -1;
+	for (char **name = names; name && *name; name++) {
 		cleanup_error struct error *one = NULL;
 
 		if (volume_remove(store, *name, &one) == 0)
-			command_print(ctx, "%s\n", *name);
+			strv_append(&removed, *name);
 		else if (one->kind != ERR_NOT_FOUND)
 			status = command_report(&command_volume_prune, one, status);
 	}
+	if (docker_called())
+		return docker_print_pruned(ctx, "Volumes", removed, had, err) < 0 ? -1 : status;
+	for (char **name = removed; name && *name; name++)
+		command_print(ctx, "%s\n", *name);
 	return status;
 }
 

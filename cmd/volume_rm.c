@@ -57,11 +57,15 @@ static int remove_one(struct store *store, const char *name, const struct volume
 	} else {
 		if (container_uses_volume(store, whole, &user, err) < 0)
 			return -1;
-		if (user)
-			return error_set(err, ERR_CONFLICT,
+		if (user) {
+			error_set(err, ERR_CONFLICT,
 				"volume %s is being used by the following container(s): %s: volume "
 				"is being used",
 				whole, user);
+			return error_docker(err,
+				"Error response from daemon: remove %s: volume is in use - [%s]",
+				whole, user);
+		}
 	}
 	return volume_remove(store, whole, err);
 }

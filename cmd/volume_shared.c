@@ -99,6 +99,32 @@ const struct table_field volume_fields[] = {
 	{NULL},
 };
 
+static void docker_labels_text(const void *row, struct strbuf *out)
+{
+	cleanup_free char *joined =
+		volume_of(row)->labels ? str_join(volume_of(row)->labels, ",") : xstrdup("");
+
+	strbuf_addstr(out, joined);
+}
+
+static void not_available_text(const void *row, struct strbuf *out)
+{
+	(void)row;
+	strbuf_addstr(out, "N/A");
+}
+
+const struct table_field docker_volume_fields[] = {
+	{"Driver", NULL, local_text, "Driver"},
+	{"Labels", NULL, docker_labels_text, "Labels"},
+	{"Links", NULL, not_available_text, "Links"},
+	{"Mountpoint", NULL, mountpoint_text, "Mountpoint"},
+	{"Name", "VOLUME NAME", name_text, "Name"},
+	{"Scope", NULL, local_text, "Scope"},
+	{"Size", NULL, not_available_text, "Size"},
+	{"_labels", NULL, labels_text, NULL, labels_json, .typed = true}, /* {{.Label "x"}} */
+	{NULL},
+};
+
 char *volume_resolve(struct store *store, const char *name, struct error **err)
 {
 	cleanup_volume_set struct volume_set set = {0};
@@ -123,6 +149,7 @@ char *volume_resolve(struct store *store, const char *name, struct error **err)
 	if (!found) {
 		error_set(err, ERR_NOT_FOUND, "no volume with name \"%s\" found: no such volume",
 			name);
+		error_docker(err, "Error response from daemon: get %s: no such volume", name);
 		return NULL;
 	}
 	return xstrdup(found);

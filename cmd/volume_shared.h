@@ -8,6 +8,7 @@
 /* What the volume commands share: fields, filters, look-up by the beginning of a name. */
 
 extern const struct table_field volume_fields[];
+extern const struct table_field docker_volume_fields[]; /* when called as docker */
 
 /** volume_resolve() - a volume's whole name from itself or a unique beginning; owned.
  * @err: ERR_NOT_FOUND, ERR_CONFLICT */

@@ -9,6 +9,8 @@ completions: $(B)/pod
 		$(B)/pod completion $$shell > $(srcdir)/$$f || exit 1; \
 	done
 
+	$(B)/pod __docker > $(srcdir)/doc/docker.md
+
 # The committed files are those that the program makes.
 check-completions: $(B)/pod
 	@for f in $(completion_files); do \
@@ -16,6 +18,8 @@ check-completions: $(B)/pod
 		$(B)/pod completion $$shell | cmp - $(srcdir)/$$f || \
 			{ echo "$$f is stale: run 'make completions'"; exit 1; }; \
 	done
+	@$(B)/pod __docker | cmp - $(srcdir)/doc/docker.md || \
+		{ echo "doc/docker.md is stale: run 'make completions'"; exit 1; }
 
 $(B)/man/pod.1: $(B)/pod $(wildcard $(srcdir)/doc/man/*.md)
 	rm -rf $(B)/man

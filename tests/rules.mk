@@ -44,6 +44,7 @@ test-stage: all
 	install -d $(STAGE)/bin $(STAGE)/libexec/pod $(STAGE)/tests/data
 	install -m 755 $(B)/pod $(STAGE)/bin/pod
 	ln -sf pod $(STAGE)/bin/pod-oci
+	ln -sf pod $(STAGE)/bin/docker
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
 	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/vm $(srcdir)/tests/data) $(STAGE)/tests/
 	install -D -m 644 $(srcdir)/doc/tutorial.md $(STAGE)/doc/tutorial.md

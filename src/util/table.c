@@ -10,9 +10,13 @@
 #include "util/table.h"
 #include "util/template.h"
 
-#define COLUMNS_MAX  256
-#define MIN_WIDTH    12
-#define CELL_PADDING 2
+#define COLUMNS_MAX 256
+
+struct spacing {
+	size_t min_width, padding;
+};
+
+static const struct spacing podman_spacing = {12, 2}, docker_spacing = {10, 3};
 
 /* ---- columns ---- */
 
@@ -31,6 +35,7 @@ struct aligner {
 	size_t line_count;
 	size_t widths[COLUMNS_MAX];
 	size_t width_count;
+	const struct spacing *spacing;
 	struct strbuf *out;
 };
 
@@ -57,14 +62,14 @@ static void format_lines(struct aligner *a, size_t from, size_t to)
 	size_t column = a->width_count;
 
 	for (size_t i = from; i < to; i++) {
-		size_t width = MIN_WIDTH;
+		size_t width = a->spacing->min_width;
 
 		if (column + 1 >= a->lines[i].count)
 			continue;
 		write_lines(a, from, i);
 		from = i;
 		for (; i < to && column + 1 < a->lines[i].count; i++)
-			width = MAX(width, a->lines[i].cells[column].width + CELL_PADDING);
+			width = MAX(width, a->lines[i].cells[column].width + a->spacing->padding);
 		a->widths[a->width_count++] = width;
 		format_lines(a, from, i);
 		a->width_count--;
@@ -94,7 +99,8 @@ static size_t display_width(const char *s, size_t len)
 
 /* Every line with the same number of cells, which is the rule: one width per column, and no memory
  * but the output. False: they differ, nothing was done. */
-static bool align_uniform(const char *text, const char *end, struct strbuf *out)
+static bool align_uniform(
+	const char *text, const char *end, const struct spacing *spacing, struct strbuf *out)
 {
 	size_t widths[COLUMNS_MAX], columns = 0;
 
@@ -105,7 +111,7 @@ static bool align_uniform(const char *text, const char *end, struct strbuf *out)
 	if (!columns || columns > COLUMNS_MAX)
 		return false;
 	for (size_t i = 0; i < columns; i++)
-		widths[i] = MIN_WIDTH;
+		widths[i] = spacing->min_width;
 	for (const char *p = text; p < end;) {
 		const char *stop = memchr(p, '\n', (size_t)(end - p)), *tab;
 		size_t column = 0;
@@ -113,8 +119,8 @@ static bool align_uniform(const char *text, const char *end, struct strbuf *out)
 		for (; (tab = memchr(p, '\t', (size_t)(stop - p))); p = tab + 1, column++) {
 			if (column == columns)
 				return false;
-			widths[column] = MAX(
-				widths[column], display_width(p, (size_t)(tab - p)) + CELL_PADDING);
+			widths[column] = MAX(widths[column],
+				display_width(p, (size_t)(tab - p)) + spacing->padding);
 		}
 		if (column != columns)
 			return false;
@@ -137,15 +143,15 @@ static bool align_uniform(const char *text, const char *end, struct strbuf *out)
 	return true;
 }
 
-void table_align(const char *text, size_t len, struct strbuf *out)
+static void align(const char *text, size_t len, const struct spacing *spacing, struct strbuf *out)
 {
 	const char *p = text, *end = text + len;
-	struct aligner a = {.out = out};
+	struct aligner a = {.spacing = spacing, .out = out};
 	size_t cell_count = 1, line_count = 1, used = 0;
 	cleanup_free struct cell *cells = NULL;
 	cleanup_free struct line *lines = NULL;
 
-	if (align_uniform(text, end, out))
+	if (align_uniform(text, end, spacing, out))
 		return;
 	for (const char *s = text; s < end; s++) {
 		cell_count += *s == '\t' || *s == '\n';
@@ -173,6 +179,11 @@ void table_align(const char *text, size_t len, struct strbuf *out)
 	a.lines = lines;
 	a.line_count = line_count;
 	format_lines(&a, 0, line_count);
+}
+
+void table_align(const char *text, size_t len, struct strbuf *out)
+{
+	align(text, len, &podman_spacing, out);
 }
 
 /* ---- rows ---- */
@@ -491,7 +502,7 @@ int table_print(const struct table *table, const void *const *rows, size_t count
 		rows = sorted;
 	}
 	if (strcmp(format, "json") == 0) {
-		print_json(table, rows, count, opts->json_lines, out);
+		print_json(table, rows, count, opts->docker, out);
 		return 0;
 	}
 	if (strcmp(format, "table") == 0)
@@ -502,6 +513,6 @@ int table_print(const struct table *table, const void *const *rows, size_t count
 	rest += strspn(rest, " ");
 	if (print_template(table, rows, count, rest, !opts->no_heading, &text, err) < 0)
 		return -1;
-	table_align(strbuf_str(&text), text.len, out);
+	align(strbuf_str(&text), text.len, opts->docker ? &docker_spacing : &podman_spacing, out);
 	return 0;
 }

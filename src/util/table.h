@@ -40,7 +40,9 @@ struct table_options {
 	const char *format; /* NULL: default_format; "json"; "table ..."; template */
 	const char *sort;   /* field name, NULL as given */
 	bool no_heading;
-	bool json_lines; /* docker: one object a line instead of an array */
+	/* docker's form: columns at least 10 wide with 3 between them, one JSON object a line
+	 * instead of an array */
+	bool docker;
 };
 
 /**

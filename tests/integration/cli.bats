@@ -46,14 +46,6 @@ Examples:
 	assert_status 125
 }
 
-@test "called as docker" {
-	ln -s "$(command -v pod)" docker
-	run ./docker --version
-	assert_output --regexp '^docker version [0-9]'
-	run ./docker ps --help
-	assert_output --partial $'Usage:\n  docker ps [options]'
-}
-
 # --- what is refused --------------------------------------------------------------------------------
 
 @test "unknown commands and missing ones" {
@@ -72,7 +64,7 @@ Try 'pod volume --help' for more information"
 @test "commands that are not there yet are refused in one line each" {
 	local command
 
-	for command in build commit compose push "network create" events stats pause diff export search \
+	for command in build commit compose push "network create" diff export search \
 		"system service" "container checkpoint" "image scp" "volume export"; do
 		# shellcheck disable=SC2086 # two words where there are two
 		run --separate-stderr pod $command x

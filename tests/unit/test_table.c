@@ -146,7 +146,7 @@ static void test_json(void **state)
 	assert_int_equal(json_parse(strbuf_str(&out), out.len, "out", &doc, &root, &err), 0);
 	assert_int_equal(json_array(&root, 10, &count, &err), 0);
 	assert_int_equal(count, 3);
-	opts.json_lines = true;
+	opts.docker = true;
 	assert_int_equal(table_print(&fruits, rows, 1, &opts, &lines, &err), 0);
 	assert_string_equal(strbuf_str(&lines), JSON_APPLE "\n");
 }

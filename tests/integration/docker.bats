@@ -1,0 +1,386 @@
+# The program called as docker: docker's words in, docker's words out. doc/docker.md is the list.
+load ../lib/common
+
+# refused WHAT - the last run ended with 125 and one line that names it
+refused()
+{
+	assert_status 125
+	assert_stderr --partial "'docker $1' is not available in this version"
+	assert_equal "${#stderr_lines[@]}" 1
+}
+
+# --- the list -----------------------------------------------------------------------------------------
+
+@test "every command and option that docker has is taken, or refused by name" {
+	run "$LIB/docker_matrix.py"
+	assert_success
+	assert_output --regexp '^[0-9]{3,} tried$'
+}
+
+@test "what docker does not have is no command of docker" {
+	run docker unshare
+	assert_status 1
+	assert_output "docker: 'unshare' is not a docker command.
+See 'docker --help'"
+	run docker container exists x
+	assert_status 1
+	assert_output --partial "is not a docker command"
+	run docker container ls -Z
+	assert_status 125
+	assert_output "unknown shorthand flag: 'Z' in -Z
+See 'docker container ls --help'."
+	run docker run --nothing busybox
+	assert_status 125
+	assert_output "unknown flag: --nothing
+See 'docker run --help'."
+	run docker ps -n
+	assert_status 125
+	assert_output "flag needs an argument: 'n' in -n
+See 'docker ps --help'."
+	run docker ps -n x
+	assert_status 125
+	assert_output --partial 'invalid argument "x" for "-n, --last" flag'
+}
+
+@test "operands are counted in docker's words" {
+	run docker ps extra
+	assert_status 1
+	assert_output "\"docker ps\" accepts no arguments.
+See 'docker ps --help'.
+
+Usage:  docker ps [OPTIONS]
+
+List containers"
+	run docker rm
+	assert_status 1
+	assert_output --partial '"docker rm" requires at least 1 argument.'
+	run docker tag a
+	assert_status 1
+	assert_output --partial '"docker tag" requires exactly 2 arguments.'
+	run docker images a b
+	assert_status 1
+	assert_output --partial '"docker images" requires at most 1 argument.'
+	run docker run
+	assert_status 1
+	assert_output --partial 'Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]'
+}
+
+@test "help: groups, and docker alone, show it and succeed" {
+	local words
+
+	for words in "" --help help container "container --help" "help run" "run --help"; do
+		# shellcheck disable=SC2086
+		run docker $words
+		assert_success
+		assert_output --partial "Usage:  docker"
+	done
+	run docker --help
+	assert_output --regexp $'\n  ps +List containers\n'
+	refute_output --partial unshare
+	run docker help run
+	assert_output --partial " -d, --detach"
+	refute_output --partial rootfs
+}
+
+@test "another host, another context and TLS are refused" {
+	run --separate-stderr docker -H tcp://1.2.3.4:2375 ps
+	assert_status 125
+	assert_stderr --partial "docker host 'tcp://1.2.3.4:2375' is not available"
+	DOCKER_HOST=ssh://x run --separate-stderr docker ps
+	assert_status 125
+	assert_stderr --partial "ssh://x"
+	DOCKER_HOST=ssh://x run docker -H unix:///var/run/docker.sock ps
+	assert_success
+	DOCKER_HOST=unix:///var/run/docker.sock run docker ps
+	assert_success
+	run docker --context nope ps
+	assert_status 1
+	assert_output 'unable to resolve docker endpoint: context "nope" does not exist'
+	run docker -c default ps
+	assert_success
+	run --separate-stderr docker --tlsverify ps
+	refused --tlsverify
+}
+
+# --- output -------------------------------------------------------------------------------------------
+
+@test "version and info" {
+	run docker --version
+	assert_success
+	assert_output --regexp '^Docker version [0-9]+\.[0-9]+\.[0-9]+, build '
+	run docker version --format '{{.Server.Version}} {{.Client.ApiVersion}} {{.Server.Os}}'
+	assert_success
+	assert_output --regexp '^[0-9]+\.[0-9]+\.[0-9]+ [0-9.]+ linux$'
+	run docker version
+	assert_output --regexp $'^Client:.*\n Version: .*\nServer:.*\n Engine:\n  Version: '
+	run docker info -f '{{.ServerVersion}} {{.OSType}} {{.Swarm.LocalNodeState}} {{.Containers}} {{.DockerRootDir}}'
+	assert_success
+	assert_output --regexp "^[0-9.]+ linux inactive 0 $STORE\$"
+	run docker info -f '{{json .SecurityOptions}}'
+	assert_output --partial name=rootless
+	run docker system info
+	assert_output --regexp $'Server:\n Containers: 0\n  Running: 0\n'
+}
+
+@test "ps: columns, quoted commands, the newest first" {
+	local first second
+
+	load_busybox docker.io/library/busybox:latest
+	first=$(docker create --name first busybox echo a 'b "c"')
+	second=$(docker run -d --name second --label a=b --label c=d -v data:/data -p 127.0.0.1::80 busybox sleep 1000)
+	run docker ps -a
+	assert_success
+	assert_output --regexp '^CONTAINER ID   IMAGE     COMMAND            +CREATED  +STATUS  +PORTS  +NAMES
+'
+	assert_equal "${#lines[@]}" 3
+	[[ ${lines[1]} == "${second:0:12}   busybox   \"sleep 1000\" "*" second" ]]
+	[[ ${lines[2]} == "${first:0:12}   busybox   \"echo a b \\\"c\\\"\" "*" Created "*" first" ]]
+	run docker ps -aq --no-trunc
+	assert_output "$second
+$first"
+	run docker ps
+	assert_equal "${#lines[@]}" 2
+	run docker ps --format '{{.Names}} {{.Labels}} {{.Label "a"}} {{.Mounts}} {{.LocalVolumes}} {{.State}}'
+	assert_output "second a=b,c=d b data 1 running"
+	run docker ps --format '{{json .}}'
+	python3 - "$output" <<-'END'
+		import json, sys
+		row = json.loads(sys.argv[1])
+		assert sorted(row) == list(row), row
+		assert set(row) == {"Command", "CreatedAt", "ID", "Image", "Labels", "LocalVolumes", "Mounts",
+			"Names", "Networks", "Ports", "RunningFor", "Size", "State", "Status"}, row
+		assert all(isinstance(v, str) for v in row.values()), row
+		assert row["Command"] == '"sleep 1000"' and row["Names"] == "second", row
+	END
+	run docker ps -a --filter name=first --format 'table {{.ID}}\t{{.Names}}'
+	assert_output "CONTAINER ID   NAMES
+${first:0:12}   first"
+	run docker ps -s --format '{{.Size}}' -f name=second
+	assert_output --regexp '^[0-9.]+k?B \(virtual [0-9.]+MB\)$'
+	run docker container ls -l -q
+	assert_output "${second:0:12}"
+}
+
+@test "a long command ends in an ellipsis" {
+	load_busybox docker.io/library/busybox:latest
+	docker create busybox sh -c 'echo a very long command' >/dev/null
+	run docker ps -a --format '{{.Command}}'
+	assert_output '"sh -c echo a very l…"'
+	run docker ps -a --no-trunc --format '{{.Command}}'
+	assert_output --partial 'a very long command"'
+}
+
+@test "images, history, tag, rmi" {
+	local id
+
+	load_busybox docker.io/library/busybox:latest
+	run docker images
+	assert_equal "${lines[0]%% CREATED*}" "REPOSITORY   TAG       IMAGE ID      "
+	[[ ${lines[1]} == "busybox      latest    "* ]]
+	id=$(docker images -q --no-trunc)
+	[[ $id == sha256:* ]]
+	run docker tag busybox own/thing:1
+	assert_success
+	assert_output ""
+	run docker image ls --format '{{.Repository}}:{{.Tag}}' own/thing
+	assert_output own/thing:1
+	run docker history -q busybox
+	assert_output --partial "${id:7:12}"
+	run docker history busybox
+	assert_output --regexp '^IMAGE          CREATED +CREATED BY +SIZE +COMMENT
+'
+	run docker image rmi own/thing:1
+	assert_output "Untagged: own/thing:1"
+	run docker rmi busybox
+	assert_output --regexp "Untagged: busybox:latest"$'\n'"Deleted: $id"
+}
+
+@test "rmi --force takes the name from an image in use and leaves the container" {
+	load_busybox docker.io/library/busybox:latest
+	docker create --name c busybox true >/dev/null
+	run docker rmi busybox
+	assert_status 1
+	assert_output --regexp '^Error response from daemon: conflict: unable to remove .* is using its referenced image'
+	run docker rmi -f busybox
+	assert_success
+	assert_output "Untagged: busybox:latest"
+	run docker start -a c
+	assert_success
+}
+
+@test "inspect has docker's shape" {
+	local id image
+
+	load_busybox docker.io/library/busybox:latest
+	id=$(docker run -d --name web -p 127.0.0.1::80 -v data:/data --entrypoint sleep busybox 1000)
+	image=$(docker inspect -f '{{.Id}}' busybox)
+	[[ $image == sha256:* ]]
+	run docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Running}} {{.HostConfig.RestartPolicy.Name}} {{.Config.Entrypoint}} {{.Id}}' web
+	assert_output "/web $image busybox true no [sleep] $id"
+	run docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} {{(index (index .NetworkSettings.Ports "80/tcp") 0).HostIp}}' web
+	assert_output "10.0.2.100 127.0.0.1"
+	run docker inspect -f '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}}{{end}}' web
+	assert_output "volume data /data true"
+	run docker image inspect -f '{{.RepoTags}} {{.Config.Cmd}} {{.Config.Entrypoint}}' busybox
+	assert_output "[busybox:latest] [sh] []"
+	run docker volume inspect data -f '{{.Name}} {{.Driver}} {{.Scope}}'
+	assert_output "data local local"
+	run docker inspect web
+	assert_equal "${lines[1]}" "    {"
+	run --separate-stderr docker inspect nope
+	assert_status 1
+	assert_output "[]"
+	assert_stderr "Error: No such object: nope"
+}
+
+@test "errors that scripts match, and exit codes" {
+	local id
+
+	load_busybox docker.io/library/busybox:latest
+	id=$(docker create --name c busybox sleep 1000)
+	for words in "logs nope" "stop nope" "rm nope" "start nope" "exec nope true" "container inspect nope"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr docker $words
+		assert_status 1
+		assert_stderr "Error response from daemon: No such container: nope"
+	done
+	run --separate-stderr docker rmi nope
+	assert_status 1
+	assert_stderr "Error response from daemon: No such image: nope:latest"
+	run --separate-stderr docker volume rm nope
+	assert_status 1
+	assert_stderr "Error response from daemon: get nope: no such volume"
+	run --separate-stderr docker exec c true
+	assert_status 1
+	assert_stderr "Error response from daemon: Container $id is not running"
+	run --separate-stderr docker kill c
+	assert_status 1
+	assert_stderr --partial "Cannot kill container"
+	run --separate-stderr docker run --name c busybox true
+	assert_status 125
+	assert_equal "${stderr_lines[0]}" "docker: Error response from daemon: Conflict. The container name \"/c\" is already in use by container \"$id\". You have to remove (or rename) that container to be able to reuse that name."
+	assert_equal "${stderr_lines[1]}" "See 'docker run --help'."
+	run -127 --separate-stderr docker run --rm busybox nothing
+	assert_status 127
+	assert_stderr --partial 'exec: "nothing": executable file not found in $PATH'
+	run --separate-stderr docker run --rm busybox /etc
+	assert_status 126
+	docker start c >/dev/null
+	run --separate-stderr docker rm c
+	assert_status 1
+	assert_stderr "Error response from daemon: You cannot remove a running container $id. Stop the container before attempting removal or force remove"
+	run -127 --separate-stderr docker exec c nothing
+	assert_status 127
+	assert_stderr --partial 'exec: "nothing": executable file not found in $PATH'
+	run docker rm -f c
+	assert_success
+	assert_output c
+	run docker run --rm busybox sh -c 'exit 7'
+	assert_status 7
+}
+
+@test "options of docker that are spelled as others of pod" {
+	load_busybox docker.io/library/busybox:latest
+	docker run --name c busybox printf 'a\nb\nc\n' >/dev/null
+	run docker logs -n 1 c
+	assert_output c
+	run docker logs --details --tail 2 c
+	assert_output "b
+c"
+	run docker run --rm --dns-opt ndots:3 --net none --disable-content-trust busybox true
+	assert_success
+	run --separate-stderr docker run --rm --disable-content-trust=false busybox true
+	refused "run --disable-content-trust=false"
+	run docker run -itd --name d busybox sh
+	assert_success
+	run docker stop -t 0 d
+	assert_output d
+}
+
+@test "load and prune say what docker says" {
+	make_image image.tar --name docker.io/library/busybox:latest
+	run docker load -i image.tar
+	assert_success
+	assert_output "Loaded image: busybox:latest"
+	docker run --name c busybox true
+	id=$(docker ps -aq --no-trunc)
+	docker volume create unused >/dev/null
+	run docker volume ls
+	assert_output "DRIVER    VOLUME NAME
+local     unused"
+	run docker container prune <<<n
+	assert_output "WARNING! This will remove all stopped containers.
+Are you sure you want to continue? [y/N] "
+	run docker container prune -f
+	assert_output --regexp "^Deleted Containers:
+$id
+
+Total reclaimed space: [0-9.]+k?B$"
+	run docker volume prune -f
+	assert_output --regexp "^Deleted Volumes:
+unused
+
+Total reclaimed space: "
+	run docker image prune -af
+	assert_output --regexp "^Deleted Images:
+untagged: busybox:latest
+deleted: sha256:[0-9a-f]{64}
+
+Total reclaimed space: [0-9.]+MB$"
+	run docker system df
+	assert_equal "${lines[0]}" "TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE"
+	assert_equal "${lines[4]}" "Build Cache     0         0         0B        0B"
+	run docker system prune -f
+	assert_output "Total reclaimed space: 0B"
+}
+
+@test "pull, and run of an image that is not there" {
+	start_registry plain
+	push_busybox library/busybox:latest
+	mirror_docker_io
+	run --separate-stderr docker pull busybox
+	assert_success
+	assert_equal "$stderr" ""
+	assert_equal "${lines[0]}" "Using default tag: latest"
+	assert_equal "${lines[1]}" "latest: Pulling from library/busybox"
+	assert_output --regexp '[0-9a-f]{12}: Pull complete'
+	assert_output --regexp $'\nDigest: sha256:[0-9a-f]{64}\nStatus: Downloaded newer image for busybox:latest\ndocker.io/library/busybox:latest$'
+	run docker pull busybox:latest
+	assert_output --partial "Status: Image is up to date for busybox:latest"
+	refute_output --partial "Using default tag"
+	run docker pull -q busybox
+	assert_output docker.io/library/busybox:latest
+	docker rmi busybox
+	run --separate-stderr docker run --rm busybox echo hello
+	assert_success
+	assert_output hello
+	assert_equal "${stderr_lines[0]}" "Unable to find image 'busybox:latest' locally"
+	assert_equal "${stderr_lines[1]}" "latest: Pulling from library/busybox"
+	assert_stderr --partial "Status: Downloaded newer image for busybox:latest"
+	run --separate-stderr docker run --rm --pull never busybox:other true
+	assert_status 125
+	assert_equal "${stderr_lines[0]}" "docker: Error response from daemon: No such image: busybox:other."
+}
+
+@test "login keeps credentials where docker keeps them" {
+	start_registry basic
+	registries_conf <<-END
+		[[registry]]
+		location = "$REGISTRY"
+		insecure = true
+	END
+	run --separate-stderr docker login -u user --password-stdin "$REGISTRY" <<<secret
+	assert_success
+	assert_output "Login Succeeded"
+	assert_stderr --partial "stored unencrypted in $HOME/.docker/config.json"
+	grep -q "$REGISTRY" "$HOME/.docker/config.json"
+	run docker --config "$HOME/other" login -u user -p secret "$REGISTRY"
+	assert_success
+	[ -s "$HOME/other/config.json" ]
+	run docker logout "$REGISTRY"
+	assert_success
+	assert_output "Removing login credentials for $REGISTRY"
+	run docker logout "$REGISTRY"
+	assert_success
+	assert_output "Not logged in to $REGISTRY"
+}
