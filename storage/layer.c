@@ -9,6 +9,7 @@
 #include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/layer.h"
+#include "storage/owners.h"
 #include "storage/unpack.h"
 #include "util/fs.h"
 #include "util/json.h"
@@ -294,6 +295,8 @@ int layer_commit(struct store *store, struct layer_writer *writer,
 	if (write_file_atomic(
 		    writer->dir_fd, "layer.json", text.data, text.len, 0600, WRITE_SYNC, err) < 0)
 		return error_wrap(err, "layer %.12s", hex);
+	if (record->is_squashed && owners_squashed(store, writer->dir_fd, err) < 0)
+		return error_wrap(err, "layer %.12s", hex);
 	if (renameat2(store->tmp_fd, writer->name, store->layers_fd, hex, RENAME_NOREPLACE) < 0) {
 		/* ENOTEMPTY comes from file systems that know no RENAME_NOREPLACE, see below. */
 		if (errno == EEXIST)
@@ -310,6 +313,8 @@ int layer_commit(struct store *store, struct layer_writer *writer,
 	}
 	free(writer->name);
 	writer->name = NULL; /* disarmed */
+	if (record->is_squashed && owners_squashed(store, writer->dir_fd, err) < 0)
+		return error_wrap(err, "layer %.12s", hex);
 	/* Only now: unlocked in tmp/ it would be garbage. */
 	(void)unlinkat(writer->dir_fd, "lock", 0); /* left behind they do no harm */
 	(void)unlinkat(writer->dir_fd, "implied", 0);

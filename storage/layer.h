@@ -16,6 +16,7 @@ struct layer_record {
 	char *diff_id;     /* sha256:<hex> of the uncompressed tar */
 	char *blob_digest; /* sha256:<hex> of the compressed blob it came from; NULL unknown */
 	uint64_t blob_size_bytes, tar_size_bytes, file_count;
+	bool is_squashed; /* for layer_commit(): has files whose owners are only recorded */
 };
 void layer_record_clear(struct layer_record *record);
 

@@ -359,6 +359,7 @@ static int set_owner(struct unpack *unpack, int dir_fd, const char *name, int fl
 		fchownat(dir_fd, name, geteuid(), getegid(), flags) == 0) {
 		const struct owner owner = {entry->uid, entry->gid};
 
+		unpack->counts.squashed_owners++;
 		/* What has no descriptor, and a file system without attributes, keeps no record. */
 		if (!(flags & AT_EMPTY_PATH) || owner_record(dir_fd, &owner) < 0)
 			unpack->counts.skipped_xattrs++;

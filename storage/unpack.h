@@ -36,7 +36,8 @@ struct unpack_options {
 };
 
 struct unpack_counts {
-	uint64_t files, content_bytes, skipped_devices, skipped_xattrs, implied_directories;
+	uint64_t files, content_bytes, skipped_devices, skipped_xattrs, implied_directories,
+		squashed_owners;
 };
 
 /**

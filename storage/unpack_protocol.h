@@ -54,6 +54,7 @@ struct unpack_result {
 	uint64_t implied_count;        /* directories on the list: layer_adopt_parents() is due */
 	uint64_t content_size_bytes;   /* of regular files */
 	uint64_t skipped_device_count; /* device nodes that may not be made in a user namespace */
+	uint64_t squashed_count;       /* entries whose owner is only recorded */
 	uint64_t skipped_xattr_count;  /* attributes not allowed or not supported */
 	char diff_id[72];              /* "sha256:<hex>" */
 	char blob_digest[72];          /* the same, of the bytes as they came */

@@ -144,5 +144,6 @@ void unpack_result_to_record(const struct unpack_result *result, struct layer_re
 		.blob_size_bytes = result->blob_size_bytes,
 		.tar_size_bytes = result->tar_size_bytes,
 		.file_count = result->file_count,
+		.is_squashed = result->squashed_count > 0,
 	};
 }

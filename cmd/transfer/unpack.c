@@ -238,6 +238,7 @@ static int unpack_stream(struct pipeline *pipeline, const struct unpack_options 
 	result->content_size_bytes = counts.content_bytes;
 	result->skipped_device_count = counts.skipped_devices;
 	result->skipped_xattr_count = counts.skipped_xattrs;
+	result->squashed_count = counts.squashed_owners;
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 #include "rootless/userns.h"
 #include "runtime/runtime.h"
 #include "runtime/single_id.h"
+#include "storage/owners.h"
 #include "util/check.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -640,6 +641,10 @@ static int start_prepare(
 		if (start->userns_fd < 0)
 			goto fail;
 	}
+	/* More ids than there once were. */
+	if (!start->single_id &&
+		owners_restore(store, start->container->config->id, start->userns_fd, err) < 0)
+		return -1;
 	return container_spec_finish(start->plan, start->userns_fd, err);
 fail:
 	userns_cancel(userns);

@@ -15,6 +15,8 @@
 #include "util/spawn.h"
 #include "util/str.h"
 
+#define TUN_COST                                                                                   \
+	"containers share the network around them, -p does not work; --network slirp4netns fails"
 #define TUN_DEVICE       "/dev/net/tun"
 #define DNS_TIMEOUT_MS   2000
 #define RESOLV_CONF_MAX  (64u << 10)
@@ -41,11 +43,11 @@ static void check_tun(struct check_list *list)
 	if (fd >= 0)
 		check_add(list, CHECK_TUN, CHECK_OK, "'" TUN_DEVICE "' can be opened");
 	else if (errno == ENOENT || errno == ENOTDIR)
-		check_fault(list, CHECK_TUN, CHECK_FAILED, DEFAULT_NET_COST,
+		check_fault(list, CHECK_TUN, CHECK_WARNING, TUN_COST,
 			"sudo modprobe tun; for an outer container: --device /dev/net/tun",
 			"'" TUN_DEVICE "' does not exist");
 	else
-		check_fault(list, CHECK_TUN, CHECK_FAILED, DEFAULT_NET_COST,
+		check_fault(list, CHECK_TUN, CHECK_WARNING, TUN_COST,
 			errno == ENODEV || errno == ENXIO ? "sudo modprobe tun"
 							  : "sudo chmod 0666 " TUN_DEVICE,
 			"'" TUN_DEVICE "' may not be opened: %s", strerror(errno));

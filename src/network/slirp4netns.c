@@ -228,12 +228,13 @@ char *network_lacks(void)
 	static const char tun[] = "/dev/net/tun";
 
 	if (access(tun, F_OK) < 0)
-		return xasprintf("device '%s' does not exist; load it as root with 'modprobe tun', "
-				 "or give it to the container around pod: --device %s",
+		return xasprintf(
+			"device '%s' does not exist; load it as root with 'modprobe tun', "
+			"or give it to the container around pod: --device %s" CHECK_SEE(CHECK_TUN),
 			tun, tun);
 	if (access(tun, R_OK | W_OK) < 0)
 		return xasprintf("device '%s' may not be opened (%s); make it accessible as root "
-				 "with 'chmod 666 %s'",
+				 "with 'chmod 666 %s'" CHECK_SEE(CHECK_TUN),
 			tun, strerror(errno), tun);
 	return NULL;
 }

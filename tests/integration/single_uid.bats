@@ -191,6 +191,28 @@ run_one()
 	[ "$status" -ne 0 ] || fail "recorded outside"
 }
 
+@test "an account that gets subordinate ids gets the owners, too" {
+	skip_without subuid
+	one pod run --name kept --network none localhost/busybox sh -c '
+		cp /bin/busybox /data; chown user:extra /data; chmod 6755 /data; mkdir -m 2770 /dir; chown 5:6 /dir; mknod /n c 5 1' 2>/dev/null
+	run pod run --rm --network none localhost/busybox stat -c '%u:%g %a %n' /srv /srv/file /etc
+	assert_success
+	# no namespace has an id like that of /srv/file
+	assert_output "33:44 2775 /srv
+0:0 4755 /srv/file
+0:0 755 /etc"
+	pod start kept
+	pod wait kept >/dev/null
+	run pod run --rm --network none --pid host -v "$(echo "$STORE"/containers/*/upper):/upper:ro" localhost/busybox \
+		stat -c '%u:%g %a %n' /upper/data /upper/dir
+	assert_output "1000:2000 6755 /upper/data
+5:6 2770 /upper/dir"
+	[ ! -e "$STORE/squashed" ] || fail "to be restored again"
+	run getfattr --absolute-names -n user.pod.owner "$(echo "$STORE"/layers/*/diff/srv/file)"
+	assert_success
+	pod rm kept >/dev/null
+}
+
 # dpkg_image - localhost/dpkg: busybox with the host's dpkg and what it needs
 dpkg_image()
 {
