@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -505,120 +503,6 @@ void rootless_check(struct check_list *list, int *ret_userns_fd)
 
 /* ---- the session ---- */
 
-/* The path of our cgroup in the unified hierarchy ("0::/..."); NULL: none; owned. */
-static char *own_cgroup(void)
-{
-	cleanup_error struct error *ignored = NULL;
-	cleanup_free char *text = NULL;
-	const char *line;
-
-	if (read_file_limited(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, &text, NULL, &ignored) <
-		0)
-		return NULL;
-	line = str_starts_with(text, "0::");
-	if (!line) {
-		line = strstr(text, "\n0::");
-		line = line ? line + 4 : NULL;
-	}
-	return line ? xstrndup(line, strcspn(line, "\n")) : NULL;
-}
-
-/* The controllers that this account may use: of its systemd's subtree, else of its own cgroup when
- * that is delegated. NULL: none is; owned. */
-static char *usable_controllers(const char **ret_source)
-{
-	cleanup_free char *cgroup = own_cgroup(), *dir = NULL, *controllers = NULL, *systemd = NULL;
-	unsigned int uid = (unsigned int)getuid();
-
-	if (uid) {
-		systemd = xasprintf(
-			"/sys/fs/cgroup/user.slice/user-%u.slice/user@%u.service", uid, uid);
-		if (access(systemd, W_OK) == 0) {
-			*ret_source = "the user's systemd";
-			dir = steal_ptr(&systemd);
-		}
-	}
-	if (!dir && cgroup) {
-		*ret_source = "the cgroup that pod runs in";
-		dir = xasprintf("/sys/fs/cgroup%s", cgroup);
-		controllers = xasprintf("%s/cgroup.procs", dir);
-		if (access(dir, W_OK) < 0 || access(controllers, W_OK) < 0)
-			return NULL;
-		free(steal_ptr(&controllers));
-	}
-	if (!dir)
-		return NULL;
-	controllers = xasprintf("%s/cgroup.controllers", dir);
-	return read_line(controllers);
-}
-
-static bool has_word(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = words; *p; p += strcspn(p, " "), p += strspn(p, " "))
-		if (strncmp(p, word, len) == 0 && (p[len] == ' ' || !p[len]))
-			return true;
-	return false;
-}
-
-static const char delegate_remedy[] =
-	"sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu "
-	"cpuset io "
-	"memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo "
-	"systemctl "
-	"daemon-reload, then log in again";
-
-#define CGROUP_COST "limits (--memory, --cpus, --pids-limit), stats and pause do not work"
-
-static void check_cgroups(struct check_list *list)
-{
-	static const char *const wanted[] = {"cpu", "cpuset", "io", "memory", "pids"};
-	cleanup_strbuf struct strbuf missing = STRBUF_INIT;
-	cleanup_free char *controllers = NULL;
-	const char *source = "";
-	struct statfs fs;
-
-	if (statfs("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
-		bool systemd = access("/run/systemd/system", F_OK) == 0;
-
-		check_fault(list, CHECK_CGROUPS, CHECK_WARNING, CGROUP_COST,
-			systemd ? "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_"
-				  "hierarchy=1 /' /etc/default/grub && sudo update-grub && sudo "
-				  "reboot"
-				: "mount cgroup v2 alone at /sys/fs/cgroup: sudo mount -t cgroup2 "
-				  "none "
-				  "/sys/fs/cgroup",
-			"not the unified hierarchy (cgroup v2) at /sys/fs/cgroup");
-		return;
-	}
-	controllers = usable_controllers(&source);
-	if (!controllers) {
-		cleanup_free char *remedy = xasprintf("sudo loginctl enable-linger %u", getuid());
-
-		check_fault(list, CHECK_CGROUPS, CHECK_WARNING, CGROUP_COST,
-			access("/run/systemd/system", F_OK) == 0
-				? remedy
-				: "run pod in a cgroup that belongs to this account",
-			"v2, but no subtree is delegated to this account");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		if (!has_word(controllers, wanted[i]))
-			strbuf_addf(&missing, "%s%s", missing.len ? ", " : "", wanted[i]);
-	if (missing.len)
-		check_fault(list, CHECK_CGROUPS,
-			strstr(strbuf_str(&missing), "memory") ||
-					strstr(strbuf_str(&missing), "pids")
-				? CHECK_WARNING
-				: CHECK_NOTE,
-			"limits of these have no effect", delegate_remedy,
-			"v2, delegated by %s without: %s", source, strbuf_str(&missing));
-	else
-		check_add(list, CHECK_CGROUPS, CHECK_OK, "v2, delegated by %s: %s", source,
-			controllers);
-}
-
 static void check_linger(struct check_list *list)
 {
 	cleanup_free char *name = NULL, *path = NULL, *remedy = NULL;
@@ -680,7 +564,6 @@ static void check_keyrings(struct check_list *list)
 
 void session_check(struct check_list *list)
 {
-	check_cgroups(list);
 	check_linger(list);
 	check_keyrings(list);
 }

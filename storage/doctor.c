@@ -97,6 +97,15 @@ static int try_features(int dir_fd, bool usable, int userns_fd, struct strbuf *f
 	return 0;
 }
 
+/* A place that store_open() found where there is no home. */
+static bool is_stopgap(const struct store *store)
+{
+	const char *chosen = getenv("POD_ROOT");
+
+	return (!chosen || !*chosen) && (str_starts_with(store->data_path, "/var/tmp/pod-") ||
+						str_starts_with(store->data_path, "/tmp/pod-"));
+}
+
 static void check_file_system(
 	struct check_list *list, struct store *store, bool usable, int userns_fd)
 {
@@ -133,6 +142,12 @@ static void check_file_system(
 			"ext4, "
 			"xfs or btrfs)",
 			"'%s' is on %s%s", store->data_path, fs_name, strbuf_str(&faults));
+	else if (is_stopgap(store))
+		check_fault(list, CHECK_STORE, CHECK_NOTE,
+			"a cleaner of temporary files may take images and containers away",
+			"export POD_ROOT=DIRECTORY, one that lasts; or set HOME",
+			"'%s' on %s, for want of a home directory that can be written",
+			store->data_path, fs_name);
 	else
 		check_add(list, CHECK_STORE, CHECK_OK, "'%s' on %s", store->data_path, fs_name);
 }

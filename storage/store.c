@@ -264,7 +264,7 @@ static int data_dir_elsewhere(struct store *store, const char *why, struct error
 	}
 	if (is_new)
 		log_warning("the store is '%s', because %s; set HOME, XDG_DATA_HOME or POD_ROOT, "
-			    "or give --root",
+			    "or give --root" CHECK_SEE(CHECK_STORE),
 			store->data_path, why);
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "cgroup/doctor.h"
 #include "container/doctor.h"
 #include "network/doctor.h"
 #include "registry/registries_conf.h"
@@ -50,6 +51,7 @@ bool doctor_check(const char *root, const char *runroot, struct check_list *ret)
 
 	rootless_check(ret, &userns_fd);
 	usable = userns_fd >= 0 || !userns_needed();
+	cgroup_check(ret);
 	session_check(ret);
 	check_programs(ret);
 	(void)store_open(root, runroot, &store, &why); /* WHY is a result */

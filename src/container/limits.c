@@ -10,6 +10,7 @@
 #include "container/limits.h"
 #include "container/parse_limits.h"
 #include "container/parse_security.h"
+#include "util/check.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -184,9 +185,11 @@ static void note_none(const struct container_limits *limits, const char *why, ch
 		return;
 	if (!mount)
 		remedy = "boot with systemd.unified_cgroup_hierarchy=1";
-	strv_append_take(
-		notes, xasprintf("resource limits are not supported here and ignored (%s): %s; %s",
-			       names, why, remedy));
+	strv_append_take(notes,
+		xasprintf(
+			"resource limits are not supported here and ignored (%s): %s; %s" CHECK_SEE(
+				CHECK_CGROUPS),
+			names, why, remedy));
 }
 
 static int apply(struct container_limits *limits, char ***notes, struct error **err)
@@ -201,7 +204,8 @@ static int apply(struct container_limits *limits, char ***notes, struct error **
 			xasprintf("resource limits are not supported here and ignored (%s): the "
 				  "controllers they need are not delegated to control group '%s'; "
 				  "have them delegated with: sudo systemctl edit user@.service, "
-				  "[Service] Delegate=cpu cpuset io memory pids",
+				  "[Service] Delegate=cpu cpuset io memory pids" CHECK_SEE(
+					  CHECK_CGROUPS),
 				dropped, limits->cgroup.path));
 	if (controllers & 1u << CGROUP_CONTROLLER_PIDS && !(r->given & CGROUP_PIDS_LIMIT)) {
 		r->pids_limit = PIDS_DEFAULT;

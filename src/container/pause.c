@@ -10,6 +10,7 @@
 #include "container/limits.h"
 #include "container/state.h"
 #include "monitor/client.h"
+#include "util/check.h"
 #include "util/mem.h"
 
 /* What is done to a running container through its control group. */
@@ -25,7 +26,8 @@ int container_cgroup_open(const struct container *container, struct cgroup *ret,
 			"container '%s' has no control group of its own, as none was delegated "
 			"where "
 			"it was started; start it from a session with a systemd user manager (sudo "
-			"loginctl enable-linger %u), or in a unit with Delegate=yes",
+			"loginctl enable-linger %u), or in a unit with Delegate=yes" CHECK_SEE(
+				CHECK_CGROUPS),
 			container->config->name, geteuid());
 	return cgroup_open(container->status.cgroup, ret, err);
 }

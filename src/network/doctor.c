@@ -15,12 +15,12 @@
 #include "util/spawn.h"
 #include "util/str.h"
 
-#define TUN_COST                                                                                   \
-	"containers share the network around them, -p does not work; --network slirp4netns fails"
 #define TUN_DEVICE       "/dev/net/tun"
 #define DNS_TIMEOUT_MS   2000
 #define RESOLV_CONF_MAX  (64u << 10)
 #define DEFAULT_NET_COST "containers have a network only with --network host or none"
+#define TUN_COST                                                                                   \
+	"containers share the network around them, -p does not work; --network slirp4netns fails"
 
 static void check_slirp4netns(struct check_list *list)
 {
@@ -36,6 +36,7 @@ static void check_slirp4netns(struct check_list *list)
 				: "'slirp4netns' is not installed");
 }
 
+/* Without --network the container then takes the network around it; with one it fails. */
 static void check_tun(struct check_list *list)
 {
 	cleanup_close int fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);

@@ -129,6 +129,9 @@ programs +ok$'
 	finds tun tun warning 'does not exist' 'modprobe tun'
 	run --separate-stderr "$LIB/without" tun pod run --rm --network slirp4netns localhost/busybox true
 	assert_fault 125 '(see: pod doctor tun)'
+	run --separate-stderr "$LIB/without" tun pod run --rm localhost/busybox true
+	assert_success
+	assert_stderr --partial '(see: pod doctor tun)'
 }
 
 @test "no /dev/fuse: nothing lost where the kernel mounts overlays" {
@@ -171,9 +174,16 @@ programs +ok$'
 }
 
 @test "no directory for the store" {
-	run env HOME=/proc/nowhere pod doctor --format '{{.State}} {{.Found}}' store
+	run pod --root /proc/nowhere doctor --format '{{.State}} {{.Found}}' store
 	assert_status 1
 	assert_output --regexp '^failed .*/proc/nowhere'
+}
+
+@test "no home directory" {
+	run --separate-stderr env -u XDG_DATA_HOME HOME=/proc/nowhere pod doctor --format '{{.State}} {{.Found}}' store
+	assert_success
+	assert_output --regexp '^note .*for want of a home'
+	"$LIB/remove-tree" "/var/tmp/pod-$(id -u)"
 }
 
 @test "without XDG_RUNTIME_DIR" {
