@@ -32,6 +32,8 @@ static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
 static const char *const health_actions[] = {"none", "kill", "restart", "stop", NULL};
 static const char *const sdnotify_modes[] = {"container", "conmon", "healthy", "ignore", NULL};
+static const char *const image_volume_modes[] = {"anonymous", "bind", "ignore", "tmpfs", NULL};
+static const char *const streams[] = {"stdin", "stdout", "stderr", NULL};
 static const char *const namespace_modes[] = {"host", "private", "container:", NULL};
 
 #define T struct container_options
@@ -69,6 +71,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRV("dns", 0, T, dns_servers, "ADDRESS", "Use this name server"),          \
 		OPTION_STRV("dns-option", 0, T, dns_options, "OPTION", "Set a resolver option"),   \
 		OPTION_STRV("dns-search", 0, T, dns_searches, "DOMAIN", "Set a search domain"),    \
+		OPTION_STRING("domainname", 0, T, domainname, "NAME",                              \
+			"Set the container's NIS domain name"),                                    \
 		OPTION_STRING("entrypoint", 0, T, entrypoint, "COMMAND",                           \
 			"Run COMMAND (a string, or a JSON array) instead of the image's "          \
 			"entrypoint",                                                              \
@@ -76,6 +80,9 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRV("env", 'e', T, env, "NAME[=VALUE]", "Set an environment variable"),    \
 		OPTION_STRV("env-file", 0, T, env_files, "FILE",                                   \
 			"Read environment variables from FILE", .complete = COMPLETE_FILE),        \
+		OPTION_BOOL("env-host", 0, T, env_host, "Hand on the whole environment of pod"),   \
+		OPTION_STRV("expose", 0, T, exposed_ports, "PORT[-PORT][/PROTOCOL]",               \
+			"Add a port to those that the image exposes"),                             \
 		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
 		OPTION_STRING("health-cmd", 0, T, health.cmd, "COMMAND",                           \
 			"Check the container's health with COMMAND (a line for /bin/sh, or a "     \
@@ -98,6 +105,12 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			"Time after which a health check has failed", .default_text = "30s"),      \
 		OPTION_STRING(                                                                     \
 			"hostname", 'h', T, hostname, "NAME", "Set the container's host name"),    \
+		OPTION_BOOL("http-proxy", 0, T, http_proxy,                                        \
+			"Hand on the variables that name proxies", .default_text = "true"),        \
+		OPTION_STRING("image-volume", 0, T, image_volumes, "MODE",                         \
+			"What the image's volumes become: anonymous volumes (also: bind), tmpfs, " \
+			"or nothing (ignore)",                                                     \
+			.default_text = "anonymous", .words = image_volume_modes),                 \
 		OPTION_BOOL("init", 0, T, init,                                                    \
 			"Run an init that forwards signals and reaps processes"),                  \
 		OPTION_BOOL("interactive", 'i', T, interactive, "Keep standard input open"),       \
@@ -120,6 +133,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			"net", 0, T, network, "MODE", "Network of the container", .hidden = true), \
 		OPTION_BOOL("no-healthcheck", 0, T, health.none,                                   \
 			"Do not check health, whatever the image says"),                           \
+		OPTION_BOOL("no-hosts", 0, T, no_hosts, "Leave /etc/hosts as the image has it"),   \
 		OPTION_BOOL("oom-kill-disable", 0, T, limits.oom_kill_disable,                     \
 			"Not available: cgroup v2 has no such switch", .hidden = true),            \
 		OPTION_STRING("oom-score-adj", 0, T, oom_score_adj, "NUMBER",                      \
@@ -163,6 +177,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		"stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"),    \
 		OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                     \
 			"Seconds from the stop signal to SIGKILL", .default_text = "10"),          \
+		OPTION_STRV("sysctl", 0, T, sysctls, "NAME=VALUE",                                 \
+			"Set a kernel parameter of the container's namespaces"),                   \
 		OPTION_UINT32("timeout", 0, T, timeout_s, "SECONDS",                               \
 			"Kill the container when it has run for so long; 0: never",                \
 			.default_text = "0"),                                                      \
@@ -171,7 +187,15 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.given_offset = OPTION_GIVEN(T, pull_flags.tls_verify_given)),             \
 		OPTION_STRV("tmpfs", 0, T, tmpfs, "PATH[:OPTIONS]", "Mount a tmpfs"),              \
 		OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),             \
+		OPTION_STRING("tz", 0, T, time_zone, "ZONE",                                       \
+			"Time zone of the container, as Europe/Berlin, or local"),                 \
 		OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),  \
+		OPTION_STRING("umask", 0, T, umask, "MODE", "Umask of the container's processes",  \
+			.default_text = "0022"),                                                   \
+		OPTION_STRV("unsetenv", 0, T, unset_env, "NAME",                                   \
+			"Leave out a variable of the image's or a default one"),                   \
+		OPTION_BOOL("unsetenv-all", 0, T, unset_env_all,                                   \
+			"Leave out all variables of the image's and default ones"),                \
 		OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),           \
 		OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),             \
 		OPTION_STRING(                                                                     \
@@ -180,6 +204,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			"Pull the image for this variant of the architecture"),                    \
 		OPTION_STRV("volume", 'v', T, volumes, "[SOURCE:]PATH[:OPTIONS]",                  \
 			"Mount a directory of the host or a volume"),                              \
+		OPTION_STRV("volumes-from", 0, T, volumes_from, "CONTAINER[:ro|rw]",               \
+			"Mount what another container has mounted"),                               \
 		OPTION_STRING(                                                                     \
 			"workdir", 'w', T, workdir, "PATH", "Working directory in the container"), \
 		OPTION_END
@@ -187,10 +213,15 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 const struct option_spec container_options_create[] = {SHARED_A, SHARED_B, SHARED_C};
 
 const struct option_spec container_options_run[] = {SHARED_A,
+	OPTION_STRV("attach", 'a', T, attach, "STREAM", "Attach to this stream alone",
+		.words = streams),
 	OPTION_BOOL("detach", 'd', T, detach, "Run in the background and print the id"),
 	OPTION_STRING("detach-keys", 0, T, detach_keys, "KEYS",
 		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
 	SHARED_B,
+	OPTION_BOOL("rmi", 0, T, remove_image,
+		"Remove the image when the container has ended, unless another uses it; implies "
+		"--rm"),
 	OPTION_BOOL("sig-proxy", 0, T, sig_proxy, "Pass signals on to the container",
 		.default_text = "true"),
 	SHARED_C};
@@ -202,7 +233,8 @@ void container_options_clear(struct container_options *opts)
 		&opts->tmpfs, &opts->ports, &opts->cap_add, &opts->cap_drop, &opts->security_opts,
 		&opts->labels, &opts->label_files, &opts->annotations, &opts->ulimits,
 		&opts->dns_servers, &opts->dns_searches, &opts->dns_options, &opts->add_hosts,
-		&opts->devices, &opts->groups, &opts->log_options};
+		&opts->devices, &opts->groups, &opts->log_options, &opts->exposed_ports,
+		&opts->sysctls, &opts->unset_env, &opts->volumes_from, &opts->attach};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
 		strv_free(*strvs[i]);
@@ -292,10 +324,54 @@ static int entrypoint_parse(const char *text, char ***ret, struct error **err)
 	return 0;
 }
 
+/* NAME=VALUE, an octal mode, a zone of the host's. */
+static int fill_details(
+	struct container_options *opts, struct container_config *config, struct error **err)
+{
+	char *end;
+
+	for (size_t i = 0; opts->sysctls && opts->sysctls[i]; i++)
+		if (!strchr(opts->sysctls[i], '=') || opts->sysctls[i][0] == '=')
+			return error_set(err, ERR_USAGE,
+				"invalid argument \"%s\" for \"--sysctl\" flag: must be NAME=VALUE",
+				opts->sysctls[i]);
+	config->sysctls = strv_copy(opts->sysctls);
+	if (opts->umask &&
+		(!*opts->umask || strlen(opts->umask) > 4 || (strtoul(opts->umask, &end, 8), *end)))
+		return error_set(err, ERR_USAGE,
+			"invalid argument \"%s\" for \"--umask\" flag: must be an octal number",
+			opts->umask);
+	config->umask = opts->umask ? xasprintf("%04lo", strtoul(opts->umask, NULL, 8)) : NULL;
+	config->domainname = xstrdup_null(opts->domainname);
+	config->no_hosts = opts->no_hosts;
+	if (opts->no_hosts && opts->add_hosts)
+		return error_set(err, ERR_USAGE, "--no-hosts and --add-host exclude each other");
+	if (opts->time_zone) {
+		bool local = strcmp(opts->time_zone, "local") == 0;
+		cleanup_free char *file =
+			local ? xstrdup("/etc/localtime")
+			      : xasprintf("/usr/share/zoneinfo/%s", opts->time_zone);
+
+		if (path_has_dotdot(file) || access(file, R_OK) < 0)
+			return error_set(err, ERR_NOT_FOUND,
+				"--tz %s: the host has no such time zone: '%s' cannot be read",
+				opts->time_zone, file);
+		strv_append_take(&opts->mounts,
+			xasprintf("type=bind,source=%s,destination=/etc/localtime,ro", file));
+		if (!local)
+			strv_append_take(&opts->env, xasprintf("TZ=%s", opts->time_zone));
+	}
+	return 0;
+}
+
 static int fill_config(struct store *store, const struct container_options *opts,
 	struct container_config *config, struct error **err)
 {
-	const char *network_mode = opts->network ? opts->network : "slirp4netns";
+	/* docker's names for what one gets without asking */
+	bool is_default =
+		!opts->network || (docker_called() && (str_equal(opts->network, "default") ||
+							      str_equal(opts->network, "bridge")));
+	const char *network_mode = is_default ? "slirp4netns" : opts->network;
 	cleanup_free char *other = NULL;
 	struct network_options network = {0};
 	int number;
@@ -362,7 +438,7 @@ static int fill_config(struct store *store, const struct container_options *opts
 	if (other)
 		return namespace_mode(store, "network", network_mode, &config->network_mode, err);
 	config->network_mode = xstrdup(network_mode);
-	config->network_is_default = !opts->network;
+	config->network_is_default = is_default;
 	return 0;
 }
 
@@ -437,6 +513,32 @@ static void hold_signals(sigset_t *ret_old)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_old); /* cannot fail with these arguments */
 }
 
+/* The mounts of each "CONTAINER[:ro|rw]". */
+static int gather_mounts_from(
+	struct store *store, char *const *names, char ***ret, struct error **err)
+{
+	for (; names && *names; names++) {
+		const char *colon = strrchr(*names, ':');
+		cleanup_free char *name =
+			xstrndup(*names, colon ? (size_t)(colon - *names) : strlen(*names));
+		cleanup_container struct container *other = NULL;
+		bool read_only = colon && strcmp(colon, ":ro") == 0;
+
+		if (colon && !read_only && strcmp(colon, ":rw") != 0 && strcmp(colon, ":z") != 0)
+			return error_set(err, ERR_USAGE,
+				"invalid argument \"%s\" for \"--volumes-from\" flag: only ro and "
+				"rw may follow the container",
+				*names);
+		if (container_find(store, name, &other, err) < 0)
+			return error_wrap(err, "--volumes-from");
+		for (char **text = other->config->mounts; text && *text; text++)
+			if (!str_starts_with(*text, "type=tmpfs"))
+				strv_append_take(
+					ret, xasprintf("%s%s", *text, read_only ? ",ro" : ""));
+	}
+	return 0;
+}
+
 int container_options_make(struct command_context *ctx, struct store *store,
 	struct container_options *opts, int argc, char **argv, char *const *create_command,
 	struct container **ret, int *ret_lock_fd, struct error **err)
@@ -454,10 +556,16 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.mounts = opts->mounts,
 		.tmpfs = opts->tmpfs,
 		.publish_all = opts->publish_all,
+		.env_host = opts->env_host,
+		.http_proxy = opts->http_proxy,
+		.unset_env = opts->unset_env,
+		.unset_env_all = opts->unset_env_all,
+		.image_volumes = opts->image_volumes,
+		.exposed_ports = opts->exposed_ports,
 		.health = opts->health,
 	};
 	enum storage_driver driver, wanted = DRIVER_AUTO;
-	cleanup_strv char **notes = NULL;
+	cleanup_strv char **notes = NULL, **mounts_from = NULL;
 
 	if (opts->replace && !opts->name)
 		return error_set(
@@ -467,6 +575,10 @@ int container_options_make(struct command_context *ctx, struct store *store,
 			"container id file exists. Ensure another container is "
 			"not using it or delete '%s'",
 			opts->cid_file);
+	if (fill_details(opts, config, err) < 0)
+		return -1;
+	request.env = opts->env;
+	request.mounts = opts->mounts;
 	if (fill_config(store, opts, config, err) < 0 || fill_limits(ctx, opts, config, err) < 0)
 		return -1;
 	config->create_command = strv_copy(create_command);
@@ -488,6 +600,9 @@ int container_options_make(struct command_context *ctx, struct store *store,
 			log_warning("%s", notes[i]);
 		config->storage_driver = xstrdup(storage_driver_name(driver));
 	}
+	if (gather_mounts_from(store, opts->volumes_from, &mounts_from, err) < 0)
+		return -1;
+	request.mounts_from = mounts_from;
 	if (container_config_build(&request, image, err) < 0)
 		return -1;
 	if (opts->replace && replace_container(store, opts->name, err) < 0)

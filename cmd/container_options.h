@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/pull.h"
 #include "container/container.h"
 #include "container/health.h"
@@ -14,22 +15,24 @@
 struct container_options {
 	bool interactive, terminal, remove, read_only, privileged, init, publish_all, replace,
 		quiet;
-	bool rootfs;
+	bool rootfs, env_host, http_proxy, no_hosts, unset_env_all;
 	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
 		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
-	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj, *sdnotify,
-		*conmon_pidfile;
+	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj, *sdnotify, *conmon_pidfile;
+	const char *domainname, *umask, *time_zone, *image_volumes;
 	struct limit_options limits;
 	struct pull_flags pull_flags;
 	struct health_request health;
 	bool entrypoint_given;
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
 		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,
-		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options;
+		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options,
+		**exposed_ports, **sysctls, **unset_env, **volumes_from;
 	uint64_t shm_size_bytes;
 	uint32_t stop_timeout_s, timeout_s;
 	/* run alone */
-	bool detach, sig_proxy;
+	bool detach, sig_proxy, remove_image;
+	char **attach; /* "stdin", "stdout", "stderr"; NULL: all */
 	const char *detach_keys;
 	/* Set by run: signals that would end us wait from the record's creation on, so that none
 	 * leaves a record that nobody starts; the mask from before, for when it runs. */
@@ -44,6 +47,7 @@ struct container_options {
 		.shm_size_bytes = 65536 * 1024,                                                    \
 		.stop_timeout_s = 10,                                                              \
 		.sig_proxy = true,                                                                 \
+		.http_proxy = !docker_called(),                                                    \
 		.pull_flags.tls_verify = true,                                                     \
 		.detach_keys = "ctrl-p,ctrl-q",                                                    \
 	})

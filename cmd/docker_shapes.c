@@ -10,6 +10,7 @@
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/timefmt.h"
 
 /* ---- copying members ---- */
 
@@ -669,8 +670,9 @@ static void print_words(
 static void print_info(struct command_context *ctx, const struct facts *f, const char *machine)
 {
 	cleanup_free char *system = system_name(f);
-	double memory = (double)number_of(&f->host, "memTotal") / (1 << 30);
+	cleanup_strbuf struct strbuf memory = STRBUF_INIT;
 
+	size_human_binary(number_of(&f->host, "memTotal"), 4, &memory);
 	command_print(ctx, "Client:\n Context:    default\n Debug Mode: false\n\nServer:\n");
 	command_print(ctx,
 		" Containers: %" PRIu64 "\n  Running: %" PRIu64 "\n  Paused: %" PRIu64
@@ -693,11 +695,11 @@ static void print_info(struct command_context *ctx, const struct facts *f, const
 		command_print(ctx, "  rootless\n");
 	command_print(ctx,
 		" Kernel Version: %s\n Operating System: %s\n OSType: linux\n Architecture: %s\n"
-		" CPUs: %" PRIu64 "\n Total Memory: %.4gGiB\n Name: %s\n Docker Root Dir: %s\n"
+		" CPUs: %" PRIu64 "\n Total Memory: %s\n Name: %s\n Docker Root Dir: %s\n"
 		" Debug Mode: false\n Registry: https://index.docker.io/v1/\n Labels:\n"
 		" Experimental: false\n Live Restore Enabled: true\n",
 		text_of(&f->host, "kernel", ""), system, machine, number_of(&f->host, "cpus"),
-		memory, text_of(&f->host, "hostname", ""), text_of(&f->store, "graphRoot", ""));
+		strbuf_str(&memory), text_of(&f->host, "hostname", ""), text_of(&f->store, "graphRoot", ""));
 }
 
 int docker_print_info(

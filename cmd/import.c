@@ -11,7 +11,7 @@
 
 struct import_command {
 	char **changes;
-	const char *message, *os, *architecture, *variant;
+	const char *message, *os, *architecture, *variant, *platform;
 	bool quiet;
 };
 
@@ -25,6 +25,8 @@ static const struct option_spec options[] = {
 		"set commit message for imported image"),
 	OPTION_STRING(
 		"os", 0, struct import_command, os, "string", "set the OS of the imported image"),
+	OPTION_STRING("platform", 0, struct import_command, platform, "string",
+		"set OS, architecture and variant at once: linux/arm64/v8"),
 	OPTION_BOOL("quiet", 'q', struct import_command, quiet, "suppress output"),
 	OPTION_STRING("variant", 0, struct import_command, variant, "string",
 		"set the variant of the imported image"),
@@ -76,12 +78,24 @@ static int import_image(struct command_context *ctx, const struct import_command
 static int import_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
 	struct import_command cmd = {0};
+	struct platform platform = {0};
 	int first, status;
 
 	if (options_parse(&command_import, argc, argv, &cmd, &first, err) < 0)
 		return -1;
+	if (cmd.platform) {
+		if (cmd.os || cmd.architecture || cmd.variant)
+			return error_set(err, ERR_USAGE,
+				"--platform can not be specified with --arch, --os or --variant");
+		if (platform_parse(cmd.platform, &platform, err) < 0)
+			return -1;
+		cmd.os = platform.os;
+		cmd.architecture = platform.architecture;
+		cmd.variant = platform.variant;
+	}
 	status = import_image(
 		ctx, &cmd, argv[first], first + 1 < argc ? argv[first + 1] : NULL, err);
+	platform_clear(&platform);
 	strv_free(cmd.changes);
 	return status;
 }

@@ -10,9 +10,12 @@
 #include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "cmd/container_options.h"
+#include "cmd/image_users.h"
+#include "image/image.h"
 #include "monitor/client.h"
 #include "rootless/userns.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/sealed.h"
 
@@ -43,13 +46,34 @@ static void remove_failed(struct store *store, struct container *container)
 			store, container, &opts, &ignored); /* the first error counts */
 }
 
+static bool wants(const struct container_options *opts, const char *stream)
+{
+	return !opts->attach || strv_contains(opts->attach, stream);
+}
+
+/* --rmi: another container's image stays, and so does one that is gone already. */
+static void remove_image(struct store *store, const struct container_config *config)
+{
+	cleanup_error struct error *why = NULL;
+	struct image_removal removal = {0};
+	struct image_users users;
+
+	image_users_init(store, &users);
+	if (config->image_name &&
+		image_remove(store, config->image_name, false, &users, &removal, &why) < 0 &&
+		why->kind != ERR_NOT_FOUND)
+		log_warning("--rmi: %s", why->message);
+	image_removal_clear(&removal);
+	image_users_collect(store, false);
+}
+
 static int attach(
 	const struct container_options *opts, int client_fd, int *ret_status, struct error **err)
 {
 	const struct attach_options attach_opts = {
-		.stdin_fd = opts->interactive ? STDIN_FILENO : -1,
-		.stdout_fd = STDOUT_FILENO,
-		.stderr_fd = STDERR_FILENO,
+		.stdin_fd = opts->interactive && wants(opts, "stdin") ? STDIN_FILENO : -1,
+		.stdout_fd = wants(opts, "stdout") ? STDOUT_FILENO : -1,
+		.stderr_fd = wants(opts, "stderr") ? STDERR_FILENO : -1,
 		.terminal = opts->terminal,
 		.sig_proxy = opts->sig_proxy,
 		.lossless = true,
@@ -105,6 +129,8 @@ static int run_container(struct command_context *ctx, struct container_options *
 	}
 	if (attach(opts, client_fd, &status, err) < 0)
 		return -1;
+	if (opts->remove_image)
+		remove_image(store, container->config);
 	return status;
 }
 
@@ -118,6 +144,11 @@ static int run_run(struct command_context *ctx, int argc, char **argv, struct er
 		return -1;
 	if (opts.detach && opts.remove && opts.replace && !opts.name)
 		return error_set(err, ERR_USAGE, "--replace needs --name");
+	if (opts.detach && opts.attach)
+		return error_set(err, ERR_USAGE, "--attach and --detach exclude each other");
+	if (opts.detach && opts.remove_image)
+		return error_set(err, ERR_USAGE, "--rmi and --detach exclude each other");
+	opts.remove = opts.remove || opts.remove_image;
 	return run_container(ctx, &opts, argc - first, argv + first, ctx->command_line, err);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/select.h"
 #include "container/stats.h"
 #include "util/mem.h"
@@ -218,6 +219,60 @@ static const struct table stats_table = {stats_fields,
 	"table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t"
 	"{{.BlockIO}}\t{{.PIDs}}\t{{.CPUTime}}\t{{.AvgCPU}}"};
 
+/* docker's: memory in binary units, no times. */
+static void docker_memory_text(const void *row, struct strbuf *out)
+{
+	if (!is_measured(row)) {
+		strbuf_addstr(out, "-- / --");
+		return;
+	}
+	size_human_binary(memory_usage(row), 4, out);
+	strbuf_addstr(out, " / ");
+	size_human_binary(((const struct stats_row *)row)->now.memory_limit, 4, out);
+}
+
+static void docker_pair(const void *row, uint64_t a, uint64_t b, struct strbuf *out)
+{
+	if (!is_measured(row)) {
+		strbuf_addstr(out, "--");
+		return;
+	}
+	size_human(a, 3, out);
+	strbuf_addstr(out, " / ");
+	size_human(b, 3, out);
+}
+
+static void docker_network_text(const void *row, struct strbuf *out)
+{
+	const struct container_stats *s = &((const struct stats_row *)row)->now;
+
+	docker_pair(row, s->network_in_bytes, s->network_out_bytes, out);
+}
+
+static void docker_block_text(const void *row, struct strbuf *out)
+{
+	const struct cgroup_stats *s = &((const struct stats_row *)row)->now.group;
+
+	docker_pair(row, known(s->io_read_bytes), known(s->io_write_bytes), out);
+}
+
+static const struct table_field docker_fields[] = {
+	{"BlockIO", "BLOCK I/O", docker_block_text, "BlockIO"},
+	{"CPUPerc", "CPU %", cpu_text, "CPUPerc"},
+	{"Container", NULL, id_text, "Container"},
+	{"ID", "CONTAINER ID", id_text, "ID"},
+	{"MemPerc", "MEM %", memory_percent_text, "MemPerc"},
+	{"MemUsage", "MEM USAGE / LIMIT", docker_memory_text, "MemUsage"},
+	{"Name", NULL, name_text, "Name"},
+	{"NetIO", "NET I/O", docker_network_text, "NetIO"},
+	{"PIDs", NULL, pids_text, "PIDs"},
+	{NULL},
+};
+
+static const struct table docker_table = {docker_fields,
+	"table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t"
+	"{{.BlockIO}}\t{{.PIDs}}"};
+
 /* One round. Returns the command's status so far, -1 with ERR when none can be read at all. */
 static int read_round(struct stats_row *rows, size_t count, bool named, struct error **err)
 {
@@ -242,14 +297,14 @@ static int read_round(struct stats_row *rows, size_t count, bool named, struct e
 static int print_round(struct command_context *ctx, const struct stats_options *opts,
 	struct stats_row *rows, size_t count, bool named, struct error **err)
 {
-	const struct table_options table = {.format = opts->format};
+	const struct table_options table = {.format = opts->format, .docker = docker_called()};
 	cleanup_free const void **shown = xcalloc(count + 1, sizeof(*shown));
 	size_t shown_count = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (opts->all || named || is_measured(&rows[i]))
 			shown[shown_count++] = &rows[i];
-	if (table_print(&stats_table, shown, shown_count, &table, &ctx->out, err) < 0)
+	if (table_print(docker_called() ? &docker_table : &stats_table, shown, shown_count, &table, &ctx->out, err) < 0)
 		return -1;
 	return command_flush(ctx, err);
 }
@@ -291,7 +346,7 @@ static int show(struct command_context *ctx, const struct stats_options *opts, b
 
 static int stats_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
-	struct stats_options opts = {.interval_s = 5};
+	struct stats_options opts = {.interval_s = docker_called() ? 1 : 5};
 	cleanup_targets struct container_targets targets = {0};
 	struct container_selection selection;
 	struct store *store;

@@ -22,7 +22,33 @@
 static const char default_path[] =
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/* Lowest to highest: defaults, the image's, --env-file, -e. */
+/* What tells programs of a proxy: podman hands it on. */
+static int add_proxies(char ***env, struct error **err)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+		"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (parse_env(env, names[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void unset(char **env, const char *name)
+{
+	size_t len = strlen(name), kept = 0;
+
+	for (size_t i = 0; env && env[i]; i++) {
+		if (strncmp(env[i], name, len) == 0 && env[i][len] == '=')
+			free(env[i]);
+		else
+			env[kept++] = env[i];
+	}
+	if (env)
+		env[kept] = NULL;
+}
+
+/* Lowest to highest: the host's where asked for, defaults, the image's, --env-file, -e. */
 static int build_env(
 	struct container_request *request, const struct image_config *image, struct error **err)
 {
@@ -30,14 +56,22 @@ static int build_env(
 	cleanup_strv char **env = NULL;
 	cleanup_free char *hostname = NULL;
 
-	strv_append(&env, default_path);
-	strv_append(&env, "container=pod");
+	if (request->env_host && parse_env(&env, "*", err) < 0)
+		return -1;
+	if (request->http_proxy && add_proxies(&env, err) < 0)
+		return -1;
+	env_set(&env, default_path);
+	env_set(&env, "container=pod");
 	if (config->terminal)
-		strv_append(&env, "TERM=xterm");
+		env_set(&env, "TERM=xterm");
 	for (size_t i = 0; image && image->env && image->env[i]; i++)
 		/* "FOO" or "=x" from an image is no assignment: left out, never the host's value */
 		if (strchr(image->env[i], '=') && image->env[i][0] != '=')
 			env_set(&env, image->env[i]);
+	if (request->unset_env_all)
+		strv_free(steal_ptr(&env));
+	for (size_t i = 0; request->unset_env && request->unset_env[i]; i++)
+		unset(env, request->unset_env[i]);
 	for (size_t i = 0; request->env_files && request->env_files[i]; i++)
 		if (parse_env_file(&env, request->env_files[i], err) < 0)
 			return -1;
@@ -158,9 +192,26 @@ static int build_mounts(
 		add_mounts(&set, request->mounts, parse_mount, "--mount", err) < 0 ||
 		add_mounts(&set, request->tmpfs, parse_tmpfs, "--tmpfs", err) < 0)
 		return -1;
+	/* Another container's go where nothing of one's own is. */
+	for (size_t i = 0; request->mounts_from && request->mounts_from[i]; i++) {
+		struct container_mount mount = {0};
+
+		if (parse_mount(request->mounts_from[i], &mount, err) < 0)
+			return error_wrap(err, "--volumes-from");
+		if (mount_set_has(&set, mount.destination)) {
+			container_mount_clear(&mount);
+			continue;
+		}
+		array_grow(set.items, set.count, set.capacity);
+		set.items[set.count++] = mount;
+	}
+	if (str_equal(request->image_volumes, "ignore"))
+		image = NULL;
 	/* The image's VOLUMEs become anonymous ones where nothing else is mounted. */
 	for (size_t i = 0; image && image->volumes && image->volumes[i]; i++) {
-		struct container_mount mount = {.kind = CONTAINER_MOUNT_VOLUME};
+		struct container_mount mount = {.kind = str_equal(request->image_volumes, "tmpfs")
+								? CONTAINER_MOUNT_TMPFS
+								: CONTAINER_MOUNT_VOLUME};
 
 		if (image->volumes[i][0] != '/' || path_has_dotdot(image->volumes[i]))
 			return error_set(err, ERR_INVALID,
@@ -180,10 +231,51 @@ static int build_mounts(
 	return 0;
 }
 
-static void publish_exposed(struct container_config *config, const struct image_config *image)
+/* "80", "80/udp", "8000-8010/tcp" */
+static int expose(struct container_config *config, const char *text, struct error **err)
 {
-	for (size_t i = 0; image && image->exposed_ports && image->exposed_ports[i]; i++)
-		strv_append(&config->ports, image->exposed_ports[i]);
+	const char *slash = strchr(text, '/');
+	cleanup_free char *range = xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
+	char *dash = strchr(range, '-');
+	uint64_t from, to;
+
+	if (dash)
+		*dash++ = '\0';
+	if (str_to_uint64(range, 65535, &from) < 0 || from == 0 ||
+		(slash && strcmp(slash, "/tcp") != 0 && strcmp(slash, "/udp") != 0) ||
+		str_to_uint64(dash ? dash : range, 65535, &to) < 0 || to < from)
+		return error_set(err, ERR_USAGE,
+			"invalid argument \"%s\" for \"--expose\" flag: must be a port or a range "
+			"of ports, with /tcp or /udp",
+			text);
+	for (uint64_t port = from; port <= to; port++) {
+		cleanup_free char *one =
+			xasprintf("%u%s", (unsigned int)port, slash ? slash : "/tcp");
+
+		if (!config->exposed_ports || !strv_contains(config->exposed_ports, one))
+			strv_append(&config->exposed_ports, one);
+	}
+	return 0;
+}
+
+/* The image's are passed over where they are malformed: whoever made it was not asked. */
+static int build_exposed(
+	struct container_request *request, const struct image_config *image, struct error **err)
+{
+	struct container_config *config = request->config;
+
+	for (size_t i = 0; image && image->exposed_ports && image->exposed_ports[i]; i++) {
+		cleanup_error struct error *ignored = NULL;
+
+		(void)expose(config, image->exposed_ports[i], &ignored);
+	}
+	for (size_t i = 0; request->exposed_ports && request->exposed_ports[i]; i++)
+		if (expose(config, request->exposed_ports[i], err) < 0)
+			return -1;
+	for (size_t i = 0;
+		request->publish_all && config->exposed_ports && config->exposed_ports[i]; i++)
+		strv_append(&config->ports, config->exposed_ports[i]);
+	return 0;
 }
 
 /* Gives every port a host port now, so that it stays the same over restarts. */
@@ -298,8 +390,8 @@ int container_config_build(
 		config->stop_signal = (uint32_t)number;
 	}
 	build_labels(config, from);
-	if (request->publish_all)
-		publish_exposed(config, from);
+	if (build_exposed(request, from, err) < 0)
+		return -1;
 	if (health_config_build(&request->health, from, config, err) < 0 ||
 		check_words(config, err) < 0 ||
 		build_args(request, from, config->image_name ? config->image_name : "", err) < 0 ||

@@ -12,9 +12,14 @@ struct container_request {
 	struct container_config *config;
 	char *const *command;  /* operands behind the image; NULL or empty: the image's */
 	bool entrypoint_given; /* config->entrypoint overrides the image's, also with nothing */
-	char *const *env, *const *env_files; /* -e, --env-file, as given */
+	char *const *env, *const *env_files;      /* -e, --env-file, as given */
+	bool env_host, http_proxy, unset_env_all; /* --env-host, --http-proxy, --unsetenv-all */
+	char *const *unset_env; /* --unsetenv: names of defaults and the image's */
 	char *const *volumes, *const *mounts, *const *tmpfs;
-	bool publish_all; /* -P */
+	char *const *mounts_from;   /* mounts of other containers' records: --volumes-from */
+	const char *image_volumes;  /* "anonymous" (NULL), "tmpfs", "ignore" */
+	char *const *exposed_ports; /* --expose */
+	bool publish_all;           /* -P */
 	struct health_request health;
 };
 

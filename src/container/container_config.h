@@ -33,6 +33,7 @@ struct container_config {
 	char *working_dir;
 	char *user;    /* "", or as given: "name[:group]" */
 	char **groups; /* --group-add */
+	char *umask;   /* octal; NULL: 0022 */
 	bool terminal, stdin_open, init, privileged;
 	char **cap_add, **cap_drop;
 	char **security_opts; /* normalised by parse_security_opt */
@@ -43,7 +44,10 @@ struct container_config {
 
 	/* Namespaces: "" is the default (a new one), "host", "container:<id>". */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode;
-	char *hostname; /* NULL: the id's first 12 digits */
+	char *hostname;   /* NULL: the id's first 12 digits */
+	char *domainname; /* NULL: the host's */
+	char **sysctls;   /* "name=value" */
+	bool no_hosts;    /* /etc/hosts is the image's */
 	uint64_t shm_size_bytes;
 
 	/* Limits. */
@@ -58,6 +62,7 @@ struct container_config {
 	char *network_mode;      /* "slirp4netns[:options]", "none", "host", "container:<id>" */
 	bool network_is_default; /* nobody asked for it: without /dev/net/tun it is "host" */
 	char **ports;            /* docker's -p syntax, image's with -P included */
+	char **exposed_ports;    /* "80/tcp": the image's and --expose's */
 	char **dns_servers, **dns_searches, **dns_options, **add_hosts;
 
 	/* Mounts: --mount syntax ("type=bind,source=...,destination=...,ro"), one per mount,

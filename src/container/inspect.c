@@ -328,6 +328,21 @@ static void put_healthcheck(struct json_writer *w, const struct container_config
 	json_write_object_end(w);
 }
 
+/* {"80/tcp": {}}; left out when there is none, as docker and podman 5 do. */
+static void put_exposed(struct json_writer *w, char *const *ports)
+{
+	if (!ports)
+		return;
+	json_write_key(w, "ExposedPorts");
+	json_write_object_begin(w);
+	for (; *ports; ports++) {
+		json_write_key(w, *ports);
+		json_write_object_begin(w);
+		json_write_object_end(w);
+	}
+	json_write_object_end(w);
+}
+
 static void put_config(struct json_writer *w, const struct container_config *config)
 {
 	cleanup_free char *hostname =
@@ -339,11 +354,12 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	json_write_key(w, "Config");
 	json_write_object_begin(w);
 	json_put_string(w, "Hostname", hostname);
-	json_put_string(w, "Domainname", "");
+	json_put_string(w, "Domainname", or_empty(config->domainname));
 	json_put_string(w, "User", or_empty(config->user));
 	json_put_bool(w, "AttachStdin", false);
 	json_put_bool(w, "AttachStdout", false);
 	json_put_bool(w, "AttachStderr", false);
+	put_exposed(w, config->exposed_ports);
 	json_put_bool(w, "Tty", config->terminal);
 	json_put_bool(w, "OpenStdin", config->stdin_open);
 	json_put_bool(w, "StdinOnce", false);
@@ -370,7 +386,7 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	json_put_string(w, "HealthcheckOnFailureAction",
 		config->health_on_failure ? config->health_on_failure : "none");
 	json_put_strv(w, "CreateCommand", config->create_command);
-	json_put_string(w, "Umask", "0022");
+	json_put_string(w, "Umask", config->umask ? config->umask : "0022");
 	json_put_uint(w, "Timeout", config->timeout_s);
 	json_put_uint(w, "StopTimeout", config->stop_timeout_s);
 	json_write_object_end(w);
@@ -516,6 +532,8 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	json_put_bool(w, "ReadonlyRootfs", config->read_only);
 	json_put_strv(w, "SecurityOpt", config->security_opts);
 	put_map(w, "Tmpfs", tmpfs);
+	if (config->sysctls)
+		put_map(w, "Sysctls", config->sysctls);
 	put_mode(w, "UTSMode", config->uts_mode);
 	json_put_string(w, "UsernsMode", or_empty(config->userns_mode));
 	json_put_uint(w, "ShmSize", config->shm_size_bytes);

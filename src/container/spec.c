@@ -181,7 +181,7 @@ void container_spec_process(const struct container_config *config, struct runtim
 	process->terminal = config->terminal;
 	process->user = xstrdup_null(config->user);
 	process->additional_groups = strv_copy(config->groups);
-	process->umask = -1;
+	process->umask = config->umask ? (int)strtoul(config->umask, NULL, 8) : -1;
 	process->args = strv_copy(config->args);
 	process->env = strv_copy(config->env);
 	process->cwd =
@@ -289,6 +289,9 @@ int container_spec_prepare(struct store *store, struct container *container,
 		return -1;
 	if (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW)
 		spec->hostname = xstrdup(config->hostname);
+	if (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW)
+		spec->domainname = xstrdup_null(config->domainname);
+	spec->sysctl = strv_copy(config->sysctls);
 	container_spec_process(config, &spec->process);
 	set_oom_score(config, &spec->process);
 	prepare_annotations(config, spec);

@@ -144,7 +144,7 @@ static int add_network_files(struct container_files *files, struct error **err)
 		shared_resolv ? steal_ptr(&shared_resolv) : resolv_conf_text(&resolv);
 	cleanup_free char *hostname_content = xasprintf("%s\n", hosts.hostname);
 
-	if (add_file(files, "hosts", "/etc/hosts", hosts_content, err) < 0 ||
+	if ((!config->no_hosts && add_file(files, "hosts", "/etc/hosts", hosts_content, err) < 0) ||
 		add_file(files, "resolv.conf", "/etc/resolv.conf", resolv_content, err) < 0 ||
 		add_file(files, "hostname", "/etc/hostname", hostname_content, err) < 0)
 		return -1;

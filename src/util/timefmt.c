@@ -282,6 +282,17 @@ void size_human(uint64_t bytes, int precision, struct strbuf *out)
 	strbuf_addf(out, "%s%s", number, unit);
 }
 
+void size_human_binary(uint64_t bytes, int precision, struct strbuf *out)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double size = (double)bytes;
+	size_t i = 0;
+
+	for (; size >= 1024 && i + 1 < ARRAY_SIZE(units); i++)
+		size /= 1024;
+	strbuf_addf(out, "%.*g%s", precision, size, units[i]);
+}
+
 void size_human_spaced(uint64_t bytes, struct strbuf *out)
 {
 	char number[32];

@@ -37,5 +37,7 @@ int time_parse(const char *s, uint64_t now_ns, uint64_t *ret_ns, struct error **
 
 /** size_human() - "7.8MB", decimal units, PRECISION significant digits: docker's (4; images: 3). */
 void size_human(uint64_t bytes, int precision, struct strbuf *out);
+/** size_human_binary() - "1.5MiB", binary units, PRECISION significant digits: docker's memory. */
+void size_human_binary(uint64_t bytes, int precision, struct strbuf *out);
 /** size_human_spaced() - "7.8 MB" with three digits: podman's. */
 void size_human_spaced(uint64_t bytes, struct strbuf *out);

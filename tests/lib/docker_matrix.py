@@ -47,7 +47,8 @@ def check_option(command, option, kind, state):
     _, _, text = docker(*words)
     wanted = re.search(r"requires (?:at least|exactly) ([12])", text)
     if wanted:
-        _, _, text = docker(*words, *(["nope"] if wanted[1] == "1" else ["no:pe", "nope"]))
+        # no image is called so, and no registry is asked for it
+        _, _, text = docker(*words, *(["NOPE"] if wanted[1] == "1" else ["NO:PE", "NOPE"]))
     if "unknown flag" in text or f"--{option}' is not available" in text:
         return f"'docker {command} --{option}' should work: {text}"
     return None

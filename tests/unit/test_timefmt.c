@@ -157,9 +157,27 @@ static void test_size(void **state)
 	}
 }
 
+static void test_binary_sizes(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *expected;
+	} cases[] = {{0, "0B"}, {1023, "1023B"}, {1536, "1.5KiB"}, {25275949056, "23.54GiB"},
+		{UINT64_MAX, "16EiB"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+		size_human_binary(cases[i].bytes, 4, &out);
+		assert_string_equal(strbuf_str(&out), cases[i].expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_binary_sizes),
 		cmocka_unit_test(test_human),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_parse),

@@ -1,0 +1,123 @@
+# Options of run and create that change one thing each.
+load ../lib/common
+
+setup()
+{
+	pod_setup
+	load_busybox
+}
+
+inside()
+{
+	run --separate-stderr pod run --rm "$@"
+}
+
+@test "--sysctl, --domainname, --umask" {
+	inside --sysctl net.ipv4.ip_forward=1 --domainname example.org --umask 077 localhost/busybox \
+		sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/domainname; umask'
+	assert_success
+	assert_output "1
+example.org
+0077"
+	inside --sysctl kernel.panic=1 localhost/busybox true
+	assert_status 125
+	assert_stderr --partial kernel.panic
+	inside --sysctl nothing localhost/busybox true
+	assert_fault 125 --sysctl nothing
+	inside --umask 9 localhost/busybox true
+	assert_fault 125 --umask 9
+	pod create --name c --umask 27 localhost/busybox true
+	run pod inspect -f '{{.Config.Umask}}' c
+	assert_output 0027
+}
+
+@test "--env-host, --http-proxy, --unsetenv" {
+	export OUTSIDE=1 http_proxy=http://proxy:1
+	inside localhost/busybox env
+	assert_output --partial http_proxy=http://proxy:1
+	refute_output --partial OUTSIDE
+	inside --http-proxy=false localhost/busybox env
+	refute_output --partial http_proxy
+	run docker run --rm localhost/busybox env
+	assert_success
+	refute_output --partial http_proxy
+	inside --env-host -e OUTSIDE=2 localhost/busybox env
+	assert_output --partial OUTSIDE=2
+	inside --unsetenv container -e A=1 localhost/busybox /bin/env
+	refute_output --partial container=
+	assert_output --partial A=1
+	inside --unsetenv-all -e A=1 localhost/busybox /bin/env
+	refute_output --partial PATH=
+	assert_output --partial A=1
+}
+
+@test "--tz" {
+	[ -e /usr/share/zoneinfo/Asia/Kolkata ]
+	inside --tz Asia/Kolkata -v /usr/share/zoneinfo/Asia/Kolkata:/zone:ro localhost/busybox \
+		sh -c 'echo "$TZ"; cmp /etc/localtime /zone && echo same'
+	assert_output "Asia/Kolkata
+same"
+	inside --tz No/Where localhost/busybox true
+	assert_fault 125 No/Where
+	inside --tz ../../etc/passwd localhost/busybox true
+	assert_status 125
+}
+
+@test "--expose is published by -P and shown by inspect" {
+	pod create --name c --expose 99 --expose 100-101/udp localhost/busybox true
+	run pod inspect -f '{{json .Config.ExposedPorts}}' c
+	assert_output '{"99/tcp":{},"100/udp":{},"101/udp":{}}'
+	pod run -d --name d -P --expose 80 localhost/busybox sleep 1000
+	run pod port d
+	assert_output --regexp '^80/tcp -> 0\.0\.0\.0:[0-9]+$'
+	inside --expose 70000 localhost/busybox true
+	assert_fault 125 --expose 70000
+}
+
+@test "--volumes-from takes volumes and binds, not over one's own" {
+	mkdir host
+	echo bound >host/file
+	pod create --name c -v data:/data -v "$PWD/host:/host" --tmpfs /scratch localhost/busybox true
+	inside --volumes-from c localhost/busybox sh -c 'echo x >/data/x; cat /host/file; mount | grep -c /scratch'
+	assert_output "bound
+0"
+	inside --volumes-from c:ro localhost/busybox sh -c 'cat /data/x; echo y >/data/x'
+	assert_output x
+	assert_status 1
+	inside --volumes-from c -v other:/data localhost/busybox ls /data
+	assert_output ""
+	inside --volumes-from nothing localhost/busybox true
+	assert_fault 125 --volumes-from nothing
+}
+
+@test "--image-volume, --no-hosts" {
+	make_image "$BATS_TEST_TMPDIR/v.tar" --name localhost/v:latest --volume /vol >/dev/null
+	pod load -q -i "$BATS_TEST_TMPDIR/v.tar"
+	pod create --name a localhost/v true
+	pod create --name b --image-volume ignore localhost/v true
+	run pod inspect -f '{{len .Mounts}}' a b
+	assert_output "1
+0"
+	inside --image-volume tmpfs localhost/v sh -c 'mount | grep " /vol "'
+	assert_output --partial tmpfs
+	inside --no-hosts localhost/busybox sh -c 'grep -c slirp /etc/hosts'
+	refute_output 1
+	inside --no-hosts --add-host a:1.2.3.4 localhost/busybox true
+	assert_fault 125 --no-hosts --add-host
+}
+
+@test "run --attach chooses the streams, --rmi takes the image along" {
+	inside -a stderr localhost/busybox sh -c 'echo out; echo err >&2'
+	assert_success
+	assert_output ""
+	assert_stderr err
+	inside -a stdout -d localhost/busybox true
+	assert_fault 125 --attach --detach
+	pod tag localhost/busybox localhost/second
+	inside --rmi localhost/second echo hello
+	assert_output hello
+	run pod image exists localhost/second
+	assert_status 1
+	run pod image exists localhost/busybox
+	assert_success
+}
