@@ -68,16 +68,18 @@ static void check_kernel(struct check_list *list)
 		{SYS_mount_setattr, "mount_setattr"},
 	};
 	cleanup_strbuf struct strbuf missing = STRBUF_INIT;
+	cleanup_free char *install = check_install("kernel"), *remedy = NULL;
 	struct utsname host = {0};
 
 	uname(&host);
+	remedy = xasprintf("%s && sudo reboot; inside of another container, start that one with "
+			   "--security-opt seccomp=unconfined",
+		install);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (syscall(calls[i].number, -1L, NULL, -1L, NULL, 0L) < 0 && errno == ENOSYS)
 			strbuf_addf(&missing, "%s%s", missing.len ? ", " : "", calls[i].name);
 	if (missing.len)
-		check_fault(list, CHECK_KERNEL, CHECK_FAILED, "containers cannot be made",
-			"sudo apt-get install linux-image-amd64 && sudo reboot; inside of another "
-			"container, start that one with --security-opt seccomp=unconfined",
+		check_fault(list, CHECK_KERNEL, CHECK_FAILED, "containers cannot be made", remedy,
 			"Linux %s does not have, or a seccomp filter hides: %s (5.12 has all)",
 			host.release, strbuf_str(&missing));
 	else
@@ -163,8 +165,8 @@ static void check_user_namespaces(struct check_list *list, int errnum)
 			"(user.max_user_namespaces=%s)",
 			limit ? limit : "?");
 	} else if (errnum == EINVAL) {
-		check_fault(list, CHECK_USERNS, CHECK_FAILED, USERNS_COST,
-			"sudo apt-get install linux-image-amd64 && sudo reboot",
+		remedy = check_install("kernel");
+		check_fault(list, CHECK_USERNS, CHECK_FAILED, USERNS_COST, remedy,
 			"the kernel is built without them (CONFIG_USER_NS)");
 	} else {
 		check_fault(list, CHECK_USERNS, CHECK_FAILED, USERNS_COST,
@@ -330,17 +332,17 @@ static void check_subordinate_ids(struct check_list *list)
 		return;
 	}
 	getsubids = spawn_find("getsubids");
-	if (!getsubids)
-		check_fault(list, CHECK_SUBIDS, CHECK_FAILED, SUBIDS_COST,
-			"sudo apt-get install uidmap",
+	if (!getsubids) {
+		remedy = check_install("uidmap");
+		check_fault(list, CHECK_SUBIDS, CHECK_FAILED, SUBIDS_COST, remedy,
 			"nsswitch.conf takes them from a directory service, and getsubids, which "
-			"asks "
-			"it, is not installed");
-	else
+			"asks it, is not installed");
+	} else {
 		check_fault(list, CHECK_SUBIDS, CHECK_FAILED, SUBIDS_COST,
 			"ipa subid-generate (FreeIPA), or let the files decide: sudo sed -i "
 			"'s/^subid:.*/subid: files/' /etc/nsswitch.conf",
 			"the directory service that nsswitch.conf names has none for '%s'", name);
+	}
 }
 
 #define NEWUIDMAP_COST "subordinate ids cannot be used: a container has a single id"
@@ -413,7 +415,7 @@ static int check_ids(struct check_list *list)
 			refused ? refused : CHECK_SUBIDS);
 	else if (!lacking)
 		check_fault(list, CHECK_NEWUIDMAP, CHECK_FAILED, NEWUIDMAP_COST,
-			"sudo apt-get install --reinstall uidmap", "%s", why->message);
+			"sudoedit /etc/subuid /etc/subgid", "%s", why->message);
 	if (userns_fd >= 0 && given_up)
 		soften(list, given_up);
 	return userns_fd;
@@ -467,6 +469,7 @@ static void check_proc(struct check_list *list, bool usable, int userns_fd)
 static void check_seccomp(struct check_list *list)
 {
 	cleanup_free char *actions = read_line("/proc/sys/kernel/seccomp/actions_avail");
+	cleanup_free char *install = check_install("kernel");
 
 	if (actions && strstr(actions, "errno"))
 		check_add(list, CHECK_SECCOMP, CHECK_OK, "filters can be loaded");
@@ -475,8 +478,7 @@ static void check_seccomp(struct check_list *list)
 			"built into the kernel (/proc/sys/kernel/seccomp cannot be read)");
 	else
 		check_fault(list, CHECK_SECCOMP, CHECK_FAILED,
-			"containers start only with --security-opt seccomp=unconfined",
-			"sudo apt-get install linux-image-amd64 && sudo reboot",
+			"containers start only with --security-opt seccomp=unconfined", install,
 			"the kernel has no seccomp filters");
 }
 

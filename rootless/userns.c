@@ -107,13 +107,14 @@ bool userns_helpers_lack(char **ret_cause, char **ret_remedy)
 {
 	for (int i = 0; i < 2; i++) {
 		cleanup_free char *path = spawn_find(helper_names[i]);
-		const char *fault = NULL, *remedy = "sudo apt-get install --reinstall uidmap";
+		const char *fault = NULL;
+		cleanup_free char *remedy = NULL;
 		struct statvfs fs;
 		struct stat st;
 
 		if (!path) {
 			*ret_cause = xasprintf("'%s' is not installed", helper_names[i]);
-			*ret_remedy = xstrdup("sudo apt-get install uidmap");
+			*ret_remedy = check_install("uidmap");
 			return true;
 		}
 		if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
@@ -121,17 +122,19 @@ bool userns_helpers_lack(char **ret_cause, char **ret_remedy)
 		if (!(st.st_mode & S_ISUID) &&
 			getxattr(path, "security.capability", NULL, 0) <= 0) {
 			fault = "is not set-uid root";
+			remedy = xasprintf("sudo chmod u+s %s", path);
 		} else if (fs.f_flag & ST_NOSUID) {
 			fault = "lies on a file system mounted nosuid";
-			remedy = "sudo mount -o remount,suid $(findmnt -n -o TARGET -T /usr/bin)";
+			remedy = xasprintf(
+				"sudo mount -o remount,suid $(findmnt -n -o TARGET -T %s)", path);
 		} else if ((st.st_mode & S_ISUID) && st.st_uid != 0) {
 			fault = "does not belong to root here";
-			remedy = "run pod outside of this container";
+			remedy = xstrdup("run pod outside of this container");
 		}
 		if (!fault)
 			continue;
 		*ret_cause = xasprintf("'%s' %s", path, fault);
-		*ret_remedy = xstrdup(remedy);
+		*ret_remedy = steal_ptr(&remedy);
 		return true;
 	}
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)

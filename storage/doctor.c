@@ -207,21 +207,23 @@ static void check_space(struct check_list *list, struct store *store)
 
 /* ---- how layers are put together ---- */
 
-/* Why fuse-overlayfs cannot serve; NULL: it can; static. */
-static const char *fuse_fault(const char **ret_remedy)
+/* Why fuse-overlayfs cannot serve; NULL: it can; static, and the
+ * remedy, owned. */
+static const char *fuse_fault(char **ret_remedy)
 {
 	cleanup_free char *program = spawn_find("fuse-overlayfs");
 
 	if (access(FUSE_DEVICE, F_OK) < 0) {
-		*ret_remedy = "sudo modprobe fuse; for an outer container: --device /dev/fuse";
+		*ret_remedy =
+			xstrdup("sudo modprobe fuse; for an outer container: --device /dev/fuse");
 		return "'" FUSE_DEVICE "' does not exist";
 	}
 	if (access(FUSE_DEVICE, R_OK | W_OK) < 0) {
-		*ret_remedy = "sudo chmod 0666 " FUSE_DEVICE;
+		*ret_remedy = xstrdup("sudo chmod 0666 " FUSE_DEVICE);
 		return "'" FUSE_DEVICE "' may not be opened";
 	}
 	if (!program) {
-		*ret_remedy = "sudo apt-get install fuse-overlayfs";
+		*ret_remedy = check_install("fuse-overlayfs");
 		return "'fuse-overlayfs' is not installed";
 	}
 	return NULL;
@@ -229,7 +231,8 @@ static const char *fuse_fault(const char **ret_remedy)
 
 static void check_overlay(struct check_list *list, struct store *store, bool usable, int userns_fd)
 {
-	const char *remedy = NULL, *fault = fuse_fault(&remedy);
+	cleanup_free char *remedy = NULL;
+	const char *fault = fuse_fault(&remedy);
 	const struct check *failed = check_failed(list, NULL);
 	cleanup_error struct error *why = NULL;
 	cleanup_free char *version = fault ? NULL : spawn_version("fuse-overlayfs");
@@ -237,7 +240,7 @@ static void check_overlay(struct check_list *list, struct store *store, bool usa
 
 	if (!fault && !version) {
 		fault = "'fuse-overlayfs --version' fails";
-		remedy = "sudo apt-get install --reinstall fuse-overlayfs";
+		remedy = check_install("fuse-overlayfs");
 	}
 	if (!store || !usable || (failed && strcmp(failed->name, CHECK_SPACE) == 0)) {
 		check_add(list, CHECK_OVERLAY, CHECK_UNKNOWN, "cannot be tried (%s)",

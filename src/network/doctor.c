@@ -25,13 +25,13 @@
 static void check_slirp4netns(struct check_list *list)
 {
 	cleanup_free char *program = spawn_find("slirp4netns"),
-			  *version = spawn_version("slirp4netns");
+			  *version = spawn_version("slirp4netns"),
+			  *remedy = check_install("slirp4netns");
 
 	if (version)
 		check_add(list, CHECK_SLIRP4NETNS, CHECK_OK, "%s", version);
 	else
-		check_fault(list, CHECK_SLIRP4NETNS, CHECK_FAILED, DEFAULT_NET_COST,
-			"sudo apt-get install slirp4netns",
+		check_fault(list, CHECK_SLIRP4NETNS, CHECK_FAILED, DEFAULT_NET_COST, remedy,
 			program ? "'slirp4netns --version' fails"
 				: "'slirp4netns' is not installed");
 }

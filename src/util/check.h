@@ -73,3 +73,13 @@ void check_fault(struct check_list *list, const char *name, enum check_state sta
 
 /** check_failed() - the first of LIST named NAME (NULL: any) that is CHECK_FAILED; else NULL. */
 const struct check *check_failed(const struct check_list *list, const char *name);
+
+/**
+ * check_install() - the command that installs a package on this host; owned
+ * @package: Debian's name of it, or "kernel"; other distributions' names are known where they
+ * differ
+ */
+char *check_install(const char *package);
+
+/** check_install_on() - the same on a host with this os-release(5) text. */
+char *check_install_on(const char *os_release, const char *package);
