@@ -34,13 +34,13 @@ static const struct command_entry container_commands[] = {
 	{"clone"},
 	{"commit",
 		.instead =
-			"'pod cp CONTAINER:/ - | pod import - NAME' makes an image of its files"},
+			"'pod export CONTAINER | pod import - NAME' makes an image of its files"},
 	{"cp", &command_cp},
 	{"create", &command_create},
 	{"diff"},
 	{"exec", &command_exec},
 	{"exists", &command_container_exists},
-	{"export", .instead = "'pod cp CONTAINER:/ -' writes its files as a tar archive"},
+	{"export", &command_export},
 	{"init"},
 	{"inspect", &command_container_inspect},
 	{"kill", &command_kill},
@@ -186,7 +186,7 @@ static const struct command_entry root_commands[] = {
 	{"buildx", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
 	{"commit",
 		.instead =
-			"'pod cp CONTAINER:/ - | pod import - NAME' makes an image of its files"},
+			"'pod export CONTAINER | pod import - NAME' makes an image of its files"},
 	{"completion", &command_completion},
 	{"compose", .instead = "start each service with 'pod run'"},
 	{"container", &command_container},
@@ -198,7 +198,7 @@ static const struct command_entry root_commands[] = {
 	{"events", .instead = "'pod wait' waits for a container's end, 'pod logs --follow' for its "
 			      "output"},
 	{"exec", &command_exec},
-	{"export", .instead = "'pod cp CONTAINER:/ -' writes its files as a tar archive"},
+	{"export", &command_export},
 	{"generate", &command_generate},
 	{"healthcheck", &command_healthcheck},
 	{"help", &command_help_words},

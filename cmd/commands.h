@@ -18,6 +18,7 @@ extern const struct command command_doctor;
 extern const struct command command_exec;
 extern const struct command command_generate_systemd;
 extern const struct command command_healthcheck_run;
+extern const struct command command_export;
 extern const struct command command_help_words;
 extern const struct command command_image_exists;
 extern const struct command command_image_inspect;

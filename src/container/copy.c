@@ -274,6 +274,7 @@ static int pack_half(void *data, struct error **err)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (enter(half->files, &root, err) < 0)
 		return -1;
+	root.one_mount = half->opts->one_mount;
 	return copy_pack(&root, half->end->path, half->stream_fd, err);
 }
 

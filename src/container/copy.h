@@ -19,6 +19,7 @@ struct copy_end {
 struct copy_options {
 	bool keep_ids;  /* into a container: owners as in the source; else the container's user */
 	bool overwrite; /* directories by others and the other way round */
+	bool one_mount; /* out of a container: its root file system alone, names without "./" */
 };
 
 /**

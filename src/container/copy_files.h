@@ -16,6 +16,9 @@
 struct copy_root {
 	int fd;        /* "/" as this half is to see it, or AT_FDCWD */
 	bool confined; /* a container's: no look-up leaves FD. Else the host's, for the caller */
+	/* Only what lies on the mount of PATH: others' mount points are empty, as in the file
+	 * system below them. Names begin with what is in PATH. */
+	bool one_mount;
 };
 
 /**

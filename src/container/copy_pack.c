@@ -38,6 +38,8 @@ struct pack {
 	struct seen_link *links; /* open addressing; a power of two */
 	size_t link_count, link_capacity;
 	char *piece; /* PIECE_BYTES */
+	bool one_mount;
+	uint64_t mount_id; /* with one_mount */
 };
 
 static void pack_free(struct pack *pack)
@@ -93,6 +95,20 @@ static const char *link_first(struct pack *pack, const struct stat *st)
 	*slot = (struct seen_link){st->st_dev, st->st_ino, xstrdup(strbuf_str(&pack->path))};
 	pack->link_count++;
 	return NULL;
+}
+
+/* Is FD of another mount, where only one is asked for? *ret_id: its mount's number. */
+static int on_other_mount(const struct pack *pack, int fd, uint64_t *ret_id, struct error **err)
+{
+	struct statx stx;
+
+	*ret_id = pack->mount_id;
+	if (!pack->one_mount)
+		return 0;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return error_errno(err, errno, "statx '%s'", strbuf_str(&pack->path));
+	*ret_id = stx.stx_mnt_id;
+	return *ret_id != pack->mount_id;
 }
 
 static struct tar_entry entry_for(struct pack *pack, enum tar_type type, const struct stat *st)
@@ -179,7 +195,7 @@ static int pack_children(struct pack *pack, int fd, unsigned int depth, struct e
 	if (!dir)
 		return error_errno(err, errno, "read directory '%s'", strbuf_str(&pack->path));
 	for (errno = 0; (child = dir_next(dir)); errno = 0) {
-		strbuf_addf(&pack->path, "/%s", child->d_name);
+		strbuf_addf(&pack->path, "%s%s", len ? "/" : "", child->d_name);
 		if (pack_entry(pack, fd, child->d_name, depth, err) < 0)
 			return -1;
 		pack->path.len = len;
@@ -195,8 +211,12 @@ static int pack_directory(struct pack *pack, int fd, unsigned int depth, struct 
 {
 	struct tar_entry entry;
 	struct stat st;
+	uint64_t mount_id;
+	int other = on_other_mount(pack, fd, &mount_id, err);
 
-	if (depth && is_no_file_system(fd))
+	if (other < 0)
+		return -1;
+	if (depth && !pack->one_mount && is_no_file_system(fd))
 		return 0;
 	if (depth > DEPTH_MAX)
 		return error_set(err, ERR_INVALID, "'%.100s...': directories are nested too deep",
@@ -204,9 +224,13 @@ static int pack_directory(struct pack *pack, int fd, unsigned int depth, struct 
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, errno, "stat '%s'", strbuf_str(&pack->path));
 	entry = entry_for(pack, TAR_DIRECTORY, &st);
-	if (tar_writer_entry(&pack->writer, &entry, err) < 0)
+	if (other) { /* of what is mounted there, nothing */
+		entry.mode |= 0755;
+		entry.uid = entry.gid = 0;
+	}
+	if (pack->path.len && tar_writer_entry(&pack->writer, &entry, err) < 0)
 		return -1;
-	return pack_children(pack, fd, depth + 1, err);
+	return other ? 0 : pack_children(pack, fd, depth + 1, err);
 }
 
 static int pack_symlink(struct pack *pack, int path_fd, const struct stat *st, struct error **err)
@@ -243,12 +267,22 @@ static int pack_entry(
 	cleanup_close int path_fd = -1, fd = -1;
 	struct tar_entry entry;
 	struct stat st;
+	uint64_t mount_id;
+	int other;
 
 	path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (path_fd < 0)
 		return unreadable(pack, errno, err);
 	if (fstat(path_fd, &st) < 0)
 		return error_errno(err, errno, "stat '%s'", strbuf_str(&pack->path));
+	other = on_other_mount(pack, path_fd, &mount_id, err);
+	if (other < 0)
+		return -1;
+	if (other && !S_ISDIR(st.st_mode)) {
+		entry = entry_for(pack, TAR_REGULAR, &st);
+		entry.mode = 0644;
+		return tar_writer_entry(&pack->writer, &entry, err);
+	}
 	switch (st.st_mode & S_IFMT) {
 	case S_IFDIR:
 		fd = openat(dir_fd, name, OPEN_READ | O_DIRECTORY);
@@ -308,7 +342,8 @@ int copy_pack(const struct copy_root *root, const char *path, int stream_fd, str
 
 	pack->piece = xmalloc(PIECE_BYTES);
 	tar_writer_init(&pack->writer, stream_fd);
-	strbuf_addstr(&pack->path, name);
+	if (!root->one_mount)
+		strbuf_addstr(&pack->path, name);
 	path_fd = root_open(root, path, O_PATH);
 	if (path_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return error_set(err, ERR_NOT_FOUND, "'%s' could not be found: %s", path,
@@ -321,6 +356,9 @@ int copy_pack(const struct copy_root *root, const char *path, int stream_fd, str
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return error_errno(err, errno, "open '%s'", path);
 	}
+	pack->one_mount = root->one_mount;
+	if (on_other_mount(pack, path_fd, &pack->mount_id, err) < 0)
+		return -1;
 	if (fd >= 0 && S_ISDIR(st.st_mode)) {
 		result = pack_directory(pack, fd, 0, err);
 	} else if (fd >= 0 && S_ISREG(st.st_mode)) {

@@ -247,3 +247,33 @@ start()
 	run pod exec box ls /ran
 	[ "$status" -ne 0 ]
 }
+
+@test "export writes the root file system alone, running and stopped" {
+	load_busybox
+	pod run -d --name c -v data:/data localhost/busybox \
+		sh -c 'echo x >/new; ln /new /again; rm /etc/group; echo v >/data/f; echo ready; exec sleep 1000'
+	wait_until 10 sh -c 'pod logs c | grep -q ready'
+	pod export c >running.tar
+	pod stop -t 0 c
+	run pod export -o stopped.tar c
+	assert_success
+	assert_output ""
+	python3 - <<-'END'
+		import tarfile
+		for name in "running.tar", "stopped.tar":
+		    with tarfile.open(name) as archive:
+		        entries = {e.name: e for e in archive}
+		    assert {"new", "again", "bin/busybox", "data", "proc", "etc/passwd"} <= set(entries), entries
+		    assert "etc/group" not in entries and "data/f" not in entries, entries
+		    assert not [n for n in entries if n.startswith(("proc/", "sys/", "dev/", "./", "/"))], entries
+		    assert entries["etc/hosts"].size == 0 and entries["proc"].isdir()
+		    assert (entries["proc"].uid, entries["proc"].mode) == (0, 0o755), entries["proc"].get_info()
+		    assert {entries["new"].type, entries["again"].type} == {tarfile.REGTYPE, tarfile.LNKTYPE}
+	END
+	run sh -c 'pod export c | pod import -q - localhost/copy'
+	assert_success
+	run pod run --rm localhost/copy cat /new
+	assert_output x
+	run pod export nothing
+	assert_status 125
+}
