@@ -146,7 +146,8 @@ static void add_matrix(struct strbuf *out)
 		if (!real->operands || !*row->path)
 			continue;
 		strbuf_addf(out, "%s\t-\t-\t%s\n", row->path, target ? "works" : "refused");
-		for (const char *p = real->options; target && real == row && docker_option_next(&p, &o);)
+		for (const char *p = real->options;
+			target && real == row && docker_option_next(&p, &o);)
 			strbuf_addf(out, "%s\t%s\t%s\t%s\n", row->path, o.name,
 				*o.type ? o.type : "flag",
 				state_word(docker_option_state(real, target, o.name, &text)));

@@ -699,7 +699,8 @@ static void print_info(struct command_context *ctx, const struct facts *f, const
 		" Debug Mode: false\n Registry: https://index.docker.io/v1/\n Labels:\n"
 		" Experimental: false\n Live Restore Enabled: true\n",
 		text_of(&f->host, "kernel", ""), system, machine, number_of(&f->host, "cpus"),
-		strbuf_str(&memory), text_of(&f->host, "hostname", ""), text_of(&f->store, "graphRoot", ""));
+		strbuf_str(&memory), text_of(&f->host, "hostname", ""),
+		text_of(&f->store, "graphRoot", ""));
 }
 
 int docker_print_info(

@@ -304,7 +304,8 @@ static int print_round(struct command_context *ctx, const struct stats_options *
 	for (size_t i = 0; i < count; i++)
 		if (opts->all || named || is_measured(&rows[i]))
 			shown[shown_count++] = &rows[i];
-	if (table_print(docker_called() ? &docker_table : &stats_table, shown, shown_count, &table, &ctx->out, err) < 0)
+	if (table_print(docker_called() ? &docker_table : &stats_table, shown, shown_count, &table,
+		    &ctx->out, err) < 0)
 		return -1;
 	return command_flush(ctx, err);
 }

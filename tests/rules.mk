@@ -50,6 +50,7 @@ test-stage: all
 	install -D -m 644 $(srcdir)/doc/tutorial.md $(STAGE)/doc/tutorial.md
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run
 	$(CC) -O2 -static -o $(STAGE)/tests/lib/hostile $(srcdir)/tests/lib/hostile.c
+	$(CC) -O2 -static -o $(STAGE)/tests/lib/swapper $(srcdir)/tests/lib/swapper.c
 	$(CC) -O2 -static -o $(STAGE)/tests/lib/service $(srcdir)/tests/lib/service.c
 	$(CC) -O2 -static -pthread -o $(STAGE)/tests/lib/ids $(srcdir)/tests/lib/ids.c
 	$(CC) -O2 -shared -fPIC -o $(STAGE)/tests/lib/hide.so $(srcdir)/tests/lib/hide.c

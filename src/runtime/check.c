@@ -13,7 +13,6 @@
 #include "runtime/seccomp.h"
 #include "runtime/spec_words.h"
 #include "util/fs.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 static bool apparmor_is_there(void)
@@ -73,17 +72,22 @@ static int check_namespaces(
 }
 
 /* Names of the capabilities in SET, each with a warning. */
-static void warn_capabilities(const char *set, uint64_t missing, const char *why)
+static void warn_capabilities(
+	const struct runtime_options *opts, const char *set, uint64_t missing, const char *why)
 {
-	for (unsigned int i = 0; missing; i++, missing >>= 1)
+	for (unsigned int i = 0; opts->notes && missing; i++, missing >>= 1)
 		if (missing & 1)
-			log_warning(
-				"config.json: process.capabilities.%s: %s cannot be granted: %s",
-				set, capability_name(i) ? capability_name(i) : "a capability", why);
+			strv_append_take(opts->notes,
+				xasprintf("config.json: process.capabilities.%s: %s cannot be "
+					  "granted: %s",
+					set,
+					capability_name(i) ? capability_name(i) : "a capability",
+					why));
 }
 
 /* Those that will be left out (process.c). */
-static void check_capabilities(const struct runtime_process *process, bool privileged)
+static void check_capabilities(
+	const struct runtime_process *process, const struct runtime_options *opts)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
@@ -93,18 +97,18 @@ static void check_capabilities(const struct runtime_process *process, bool privi
 
 	if (!process->capabilities_held)
 		return;
-	if (privileged && syscall(SYS_capget, &header, data) == 0) {
+	if (opts->userns_fd < 0 && syscall(SYS_capget, &header, data) == 0) {
 		held = (uint64_t)data[1].permitted << 32 | data[0].permitted;
 		why = "this process does not have it";
 	}
-	warn_capabilities("permitted", sets[CAPABILITY_PERMITTED] & ~held, why);
-	warn_capabilities("effective",
+	warn_capabilities(opts, "permitted", sets[CAPABILITY_PERMITTED] & ~held, why);
+	warn_capabilities(opts, "effective",
 		sets[CAPABILITY_EFFECTIVE] & ~(sets[CAPABILITY_PERMITTED] & held),
 		"it is not permitted");
-	warn_capabilities("inheritable",
+	warn_capabilities(opts, "inheritable",
 		sets[CAPABILITY_INHERITABLE] & ~(sets[CAPABILITY_BOUNDING] & held),
 		"it is not in the bounding set");
-	warn_capabilities("ambient",
+	warn_capabilities(opts, "ambient",
 		sets[CAPABILITY_AMBIENT] &
 			~(sets[CAPABILITY_PERMITTED] & sets[CAPABILITY_INHERITABLE] & held),
 		"it is not permitted and inheritable");
@@ -146,6 +150,6 @@ int runtime_check(
 	if (check_namespaces(spec, opts, err) < 0 || check_labels(spec, err) < 0 ||
 		check_seccomp(spec, opts, err) < 0)
 		return -1;
-	check_capabilities(&spec->process, opts->userns_fd < 0);
+	check_capabilities(&spec->process, opts);
 	return 0;
 }

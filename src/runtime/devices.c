@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -37,6 +38,35 @@ static const struct {
 	{"ptmx", "pts/ptmx"},
 };
 
+/* The host's node for a device: at the same path, or where its number says. */
+static int clone_node(const char *host_path, mode_t type, dev_t dev, struct error **err)
+{
+	char by_number[64], by_name[32] = "";
+	const char *const paths[] = {host_path, by_number, by_name};
+	struct stat st;
+
+	snprintf(by_number, sizeof(by_number), "/dev/%s/%u:%u", S_ISBLK(type) ? "block" : "char",
+		major(dev), minor(dev));
+	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
+		if (S_ISCHR(type) &&
+			dev == makedev(default_devices[i].major, default_devices[i].minor))
+			snprintf(by_name, sizeof(by_name), "/dev/%s", default_devices[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		cleanup_close int fd = -1;
+
+		if (!*paths[i])
+			continue;
+		fd = mount_clone(AT_FDCWD, paths[i], false);
+		if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type &&
+			st.st_rdev == dev)
+			return steal_fd(&fd);
+	}
+	return error_set(err, ERR_UNSUPPORTED,
+		"device '%s': a user namespace can have only what the host has, which has no "
+		"such node for %u:%u",
+		host_path, major(dev), minor(dev));
+}
+
 /* The host's node in place of one that a user namespace may not make. */
 static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t type, dev_t dev,
 	struct error **err)
@@ -53,12 +83,9 @@ static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t
 	if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
 		return error_set(err, ERR_INVALID,
 			"make device '%s': the image has a link or directory there", host_path);
-	fd = mount_clone(AT_FDCWD, host_path, false);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno, "device '%s' of the host", host_path);
-	if ((st.st_mode & S_IFMT) != type || st.st_rdev != dev)
-		return error_set(err, ERR_UNSUPPORTED,
-			"the host's '%s' is not the device it should be", host_path);
+	fd = clone_node(host_path, type, dev, err);
+	if (fd < 0)
+		return -1;
 	if (mount_attach(fd, place) < 0)
 		return error_errno(err, errno, "make device '%s'", host_path);
 	return 0;

@@ -82,13 +82,10 @@ static int map_mount(const struct runtime_mount *mount, const struct runtime_opt
 		return -1;
 	attr.userns_fd = (uint64_t)userns_fd;
 	fd = mount_clone(AT_FDCWD, mount->source, recursive);
-	if (fd < 0)
-		return error_errno(
-			err, errno, "config.json: mounts[%zu]: bind '%s'", number, mount->source);
-	if (mount_setattr(fd, "",
-		    (unsigned int)AT_EMPTY_PATH |
-			    (has_word(mount, "ridmap") ? (unsigned int)AT_RECURSIVE : 0u),
-		    &attr, sizeof(attr)) < 0)
+	if (fd < 0 || mount_setattr(fd, "",
+			      (unsigned int)AT_EMPTY_PATH |
+				      (has_word(mount, "ridmap") ? (unsigned int)AT_RECURSIVE : 0u),
+			      &attr, sizeof(attr)) < 0)
 		return error_errno(err, errno,
 			"config.json: mounts[%zu].uidMappings: map the ids of '%s'%s", number,
 			mount->source,
