@@ -97,6 +97,8 @@ static void check_capabilities(
 
 	if (!process->capabilities_held)
 		return;
+	for (char **note = process->unknown_capabilities; opts->notes && note && *note; note++)
+		strv_append(opts->notes, *note);
 	if (opts->userns_fd < 0 && syscall(SYS_capget, &header, data) == 0) {
 		held = (uint64_t)data[1].permitted << 32 | data[0].permitted;
 		why = "this process does not have it";
@@ -144,9 +146,6 @@ int runtime_check(
 	if (spec->intel_rdt.set)
 		return error_set(
 			err, ERR_UNSUPPORTED, "config.json: linux.intelRdt: not supported");
-	if (spec->net_device_count)
-		return error_set(
-			err, ERR_UNSUPPORTED, "config.json: linux.netDevices: not supported");
 	if (check_namespaces(spec, opts, err) < 0 || check_labels(spec, err) < 0 ||
 		check_seccomp(spec, opts, err) < 0)
 		return -1;

@@ -25,6 +25,7 @@
 #include "runtime/init.h"
 #include "runtime/listener.h"
 #include "runtime/namespaces.h"
+#include "runtime/net_devices.h"
 #include "runtime/process_plan.h"
 #include "runtime/runtime.h"
 #include "runtime/single_id.h"
@@ -460,6 +461,9 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		result = set_priority(plan, instance.pid, err);
 		if (result == 0)
 			result = receive_namespaces(&instance, err);
+		if (result == 0)
+			result = net_devices_move(
+				spec, instance.namespace_fds[NAMESPACE_NETWORK], err);
 	}
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (opened[i])

@@ -41,6 +41,7 @@ void runtime_process_clear(struct runtime_process *process)
 	strv_free(process->env);
 	free(process->cwd);
 	free(process->rlimits);
+	strv_free(process->unknown_capabilities);
 	free(process->apparmor_profile);
 	free(process->selinux_label);
 	free(process->initial_cpus);

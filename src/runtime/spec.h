@@ -142,6 +142,7 @@ struct runtime_process {
 	/* effective, permitted and ambient are cleared for a non-root user unless kept here */
 	bool capabilities_for_user; /* --cap-add given explicitly together with a user: keep them */
 	bool capabilities_held;     /* those that cannot be had are left out */
+	char **unknown_capabilities; /* in config.json, with their places: left out, too */
 	struct runtime_rlimit *rlimits;
 	size_t rlimit_count;
 	bool no_new_privileges;

@@ -8,7 +8,6 @@
 #include "runtime/rlimit.h"
 #include "runtime/spec_read.h"
 #include "runtime/spec_words.h"
-#include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -72,9 +71,10 @@ static int read_capabilities(
 			number = capability_parse(name);
 			/* The specification wants a warning, not a failure. */
 			if (number < 0)
-				log_warning("config.json: process.capabilities.%s[%zu]: there is "
-					    "no capability '%s'",
-					spec_capability_sets[set], i, name);
+				strv_append_take(&process->unknown_capabilities,
+					xasprintf("config.json: process.capabilities.%s[%zu]: "
+						  "there is no capability '%s'",
+						spec_capability_sets[set], i, name));
 			else
 				process->capabilities[set] |= UINT64_C(1) << number;
 		}

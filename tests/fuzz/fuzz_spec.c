@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "runtime/spec.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cleanup_free char *first = NULL, *second = NULL;
 	cleanup_error struct error *err = NULL;
 
-	log_set_level(LOG_LEVEL_ERROR);
 	if (runtime_spec_read((const char *)data, size, &spec, &err) < 0)
 		return 0;
 	first = runtime_spec_write(spec);

@@ -220,6 +220,37 @@ c["mounts"] = [m for m in c["mounts"] if m["destination"] not in ("/sys", "/sys/
 	assert_output --partial "/nowhere/at/all"
 }
 
+@test "network interfaces move in, with their addresses, up" {
+	bundle sh -c 'cat /sys/class/net/inner/operstate; ip addr show inner; ls /sys/class/net'
+	ln -sf busybox "$B/rootfs/bin/ip"
+	rm "$B/config.json"
+	pod oci spec --bundle "$B"
+	config "$B" 'c["process"]["terminal"] = False
+c["process"]["args"] = ["sh", "-c", "ip addr show inner; ls /sys/class/net"]
+c["mounts"] = [m for m in c["mounts"] if "cgroup" not in m["type"]]
+c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "cgroup"]
+c["linux"]["netDevices"] = {"outer": {"name": "inner"}}'
+	cat >"$BATS_TEST_TMPDIR/inside" <<'END'
+set -e
+ip link add outer mtu 1400 type veth peer name peer
+ip addr add 10.9.8.7/24 dev outer
+ip -6 addr add fd00::7/64 dev outer nodad
+ip link set peer up
+! ip link show outer | grep -q state.UP
+pod oci run --bundle "$1" one
+! ip link show outer 2>/dev/null
+END
+	run as_root unshare --net sh "$BATS_TEST_TMPDIR/inside" "$B"
+	assert_success
+	assert_output --regexp "inner@[^ ]*: <[^>]*UP[^>]*> mtu 1400"
+	assert_output --partial "inet 10.9.8.7/24"
+	assert_output --partial "inet6 fd00::7/64"
+	assert_output --regexp $'inner\nlo$'
+	run as_root unshare --net pod oci run --bundle "$B" one
+	assert_status 1
+	assert_output --partial "config.json: linux.netDevices.outer: there is no such interface"
+}
+
 @test "host name and domain name need a namespace of their own" {
 	bundle cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname
 	oci_run 'c["hostname"] = "me"; c["domainname"] = "example.org"'
