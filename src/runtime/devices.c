@@ -123,6 +123,9 @@ static int make_or_bind(struct init_context *context, int dir_fd, const char *na
 	if (context->privileged || type == S_IFIFO) {
 		if (make_node(dir_fd, name, mode, dev, uid, gid) == 0)
 			return 0;
+		if (errno == EEXIST)
+			return error_set(err, ERR_INVALID,
+				"make device '%s': the image has something else there", host_path);
 		if (errno != EPERM || type == S_IFIFO)
 			return error_errno(err, errno, "make device '%s'", host_path);
 	}

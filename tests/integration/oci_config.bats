@@ -132,6 +132,28 @@ c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}'
 	[ "${lines[3]}" -gt 0 ]
 }
 
+@test "exec: its processors, and what all processes of the container have" {
+	bundle sleep 1000
+	for name in awk uname; do ln -sf busybox "$B/rootfs/bin/$name"; done
+	config "$B" 'c["linux"]["personality"] = {"domain": "LINUX32"}
+c["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}
+c["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 3}
+c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
+	pod oci create --bundle "$B" one </dev/null >/dev/null 2>&1
+	pod oci start one
+	run pod oci exec one sh -c 'grep Cpus_allowed_list /proc/self/status; uname -m; grep -c bind:0 /proc/self/numa_maps; awk "{print \$19, \$41}" /proc/self/stat'
+	assert_success
+	assert_equal "${lines[0]}" $'Cpus_allowed_list:\t0'
+	[[ ${lines[1]} != x86_64 && ${lines[1]} != aarch64 ]]
+	[ "${lines[2]}" -gt 0 ]
+	assert_equal "${lines[3]}" "3 3"
+	echo '{"args": ["sh", "-c", "uname -m; grep -c bind:0 /proc/self/numa_maps"], "cwd": "/", "env": ["PATH=/bin"]}' >"$BATS_TEST_TMPDIR/process"
+	run pod oci exec --process "$BATS_TEST_TMPDIR/process" one
+	assert_success
+	[[ ${lines[0]} != x86_64 && ${lines[0]} != aarch64 ]]
+	[ "${lines[1]}" -gt 0 ]
+}
+
 @test "what needs the host's privileges says which member it was" {
 	bundle true
 	oci_run 'c["process"]["scheduler"] = {"policy": "SCHED_FIFO", "priority": 50}'
@@ -345,6 +367,17 @@ END
 	oci_run "$last"' = {"destination": "/proc/self/attr", "type": "tmpfs", "source": "x"}'
 	assert_status 1
 	assert_output --partial "lies inside of /proc"
+	oci_run "$last"' = {"destination": "/proc", "type": "tmpfs", "source": "x"}'
+	assert_status 1
+	assert_output --partial "/proc"
+	ln -s /proc "$B/rootfs/like"
+	oci_run "$last"' = {"destination": "/like/self/attr", "type": "tmpfs", "source": "x"}'
+	assert_status 1
+	assert_output --partial "lies inside of /proc"
+	oci_run 'c["mounts"] = [{"destination": "/proc", "type": "bind", "source": "'"$B"'/rootfs/etc", "options": ["rbind"]}] + c["mounts"]'
+	assert_status 1
+	assert_output --partial "only a proc file system may be mounted on /proc"
+	config "$B" 'del c["mounts"][0]'
 	oci_run "$last"' = {"destination": "/m", "type": "bind", "source": "/nowhere", "options": ["bind"]}'
 	assert_status 1
 	assert_output --partial "/nowhere"

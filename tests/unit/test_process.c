@@ -254,6 +254,41 @@ static void test_plan(void **state)
 	process_drop(&process);
 }
 
+/* What few containers have: labels, priorities, personality, memory. */
+static void test_plan_rare(void **state)
+{
+	cleanup_error struct error *err = NULL;
+	cleanup_free struct process_plan *plan = NULL;
+	struct runtime_process process;
+	const uint64_t *nodes;
+	size_t len;
+
+	(void)state;
+	process_fill(&process);
+	process.apparmor_profile = (char[]){"some"};
+	process.selinux_label = (char[]){"a:b:c"};
+	process.has_io_priority = true;
+	process.io_priority = 2 << 13 | 4;
+	process.scheduler = (struct runtime_scheduler){.set = true, .policy = 3, .nice = -2};
+	process.has_personality = true;
+	process.personality = 8;
+	process.memory_policy = (struct runtime_memory_policy){
+		.set = true, .mode = 2, .nodes = (char[]){"0-1,64,130-131"}};
+	assert_int_equal(process_plan_build(&process, NULL, 0, &plan, &len, &err), 0);
+	assert_true(process_plan_check(plan, len));
+	assert_int_equal(plan->flags, PROCESS_IO_PRIORITY | PROCESS_SCHEDULER |
+					      PROCESS_PERSONALITY | PROCESS_MEMORY_POLICY);
+	assert_string_equal((const char *)plan + plan->apparmor, "exec some");
+	assert_string_equal((const char *)plan + plan->selinux, "a:b:c");
+	assert_int_equal(plan->scheduler.nice, -2);
+	assert_int_equal(plan->memory_node_words, 3);
+	nodes = (const void *)((const char *)plan + plan->memory_nodes);
+	assert_int_equal(nodes[0], 3);
+	assert_int_equal(nodes[1], 1);
+	assert_int_equal(nodes[2], 12);
+	process_drop(&process);
+}
+
 static void test_plan_invalid(void **state)
 {
 	struct runtime_process process;
@@ -363,6 +398,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_group, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_passwd, root_setup, root_teardown),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_plan_rare),
 		cmocka_unit_test(test_plan_invalid),
 		cmocka_unit_test(test_plan_damaged),
 		cmocka_unit_test(test_failures),

@@ -252,6 +252,77 @@ static void test_json_invalid(void **state)
 	}
 }
 
+static struct seccomp_program *from_json(const char *text)
+{
+	cleanup_free char *json = xstrdup(text);
+	cleanup_error struct error *err = NULL;
+	struct seccomp_program *program = NULL;
+
+	for (char *p = json; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	if (seccomp_from_json(json, strlen(json), "test", 0, &program, &err) < 0)
+		fail_msg("%s", err->message);
+	return program;
+}
+
+/* Conditions on one argument twice are alternatives, on different ones they hold together. */
+static void test_alternatives(void **state)
+{
+	cleanup_seccomp struct seccomp_program *program = from_json(
+		"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read'],'action':"
+		"'SCMP_ACT_ERRNO','errnoRet':7,'args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'},"
+		"{'index':0,'value':5,'op':'SCMP_CMP_EQ'}]},{'names':['write'],'action':"
+		"'SCMP_ACT_KILL_PROCESS','args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'},{'index':"
+		"2,'value':5,'op':'SCMP_CMP_GT'}]}]}");
+
+	(void)state;
+	assert_int_equal(call(program, NATIVE, SYS_read, 1, 0), DENIED(7));
+	assert_int_equal(call(program, NATIVE, SYS_read, 5, 0), DENIED(7));
+	assert_int_equal(call(program, NATIVE, SYS_read, 2, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(program, NATIVE, SYS_write, 1, 6), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(call(program, NATIVE, SYS_write, 1, 5), SECCOMP_RET_ALLOW);
+	assert_int_equal(call(program, NATIVE, SYS_write, 2, 6), SECCOMP_RET_ALLOW);
+}
+
+/* Every action, flag and the listener, and what is written down of them. */
+static void test_words(void **state)
+{
+	cleanup_seccomp struct seccomp_program *program = from_json(
+		"{'defaultAction':'SCMP_ACT_LOG','architectures':['SCMP_ARCH_X86_64','SCMP_ARCH_"
+		"X32',"
+		"'SCMP_ARCH_AARCH64'],'flags':['SECCOMP_FILTER_FLAG_LOG','SECCOMP_FILTER_FLAG_"
+		"TSYNC',"
+		"'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'],'listenerPath':'/run/s','syscalls':["
+		"{'names':['read'],'action':'SCMP_ACT_NOTIFY'},{'names':['write'],'action':"
+		"'SCMP_ACT_TRACE','errnoRet':3},{'names':['kill'],'action':'SCMP_ACT_TRAP'},{'"
+		"names':"
+		"['sync'],'action':'SCMP_ACT_KILL'}]}");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct json_writer w = json_writer_init(&text, 0);
+
+	(void)state;
+	assert_true(program->notifies);
+	assert_int_equal(
+		program->flags, SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_TSYNC | 1 << 5);
+	assert_string_equal(program->listener_path, "/run/s");
+	assert_int_equal(call(program, NATIVE, SYS_read, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(call(program, NATIVE, SYS_write, 0, 0), SECCOMP_RET_TRACE | 3);
+	assert_int_equal(call(program, NATIVE, SYS_kill, 0, 0), SECCOMP_RET_TRAP);
+	assert_int_equal(call(program, NATIVE, SYS_sync, 0, 0), SECCOMP_RET_KILL_THREAD);
+	assert_int_equal(call(program, NATIVE, SYS_close, 0, 0), SECCOMP_RET_LOG);
+#if defined(__x86_64__)
+	/* x32 calls by the same rules, as it is listed */
+	assert_int_equal(call(program, NATIVE, 0x40000000, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(call(program, NATIVE, 0x40000003, 0, 0), SECCOMP_RET_LOG);
+	assert_int_equal(call(program, AUDIT_ARCH_I386, 3, 0, 0), SECCOMP_RET_KILL_PROCESS);
+#endif
+	seccomp_write(&w, program);
+	assert_non_null(strstr(strbuf_str(&text), "\"SCMP_ACT_TRACE\",\"errnoRet\":3"));
+	assert_non_null(strstr(strbuf_str(&text), "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"));
+	assert_non_null(strstr(strbuf_str(&text), "\"listenerPath\":\"/run/s\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +331,8 @@ int main(void)
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_invalid),
+		cmocka_unit_test(test_alternatives),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
