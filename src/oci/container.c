@@ -17,6 +17,7 @@
 #include "oci/group.h"
 #include "oci/processes.h"
 #include "runtime/hooks.h"
+#include "runtime/intel_rdt.h"
 #include "runtime/runtime.h"
 #include "util/fs.h"
 #include "util/lock.h"
@@ -192,6 +193,16 @@ static void run_poststop(
 	hooks_run_all(&spec->hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, text, warnings);
 }
 
+/* Nothing depends on it: what cannot be removed is left for the administrator. */
+static void remove_cache_class(const struct oci_record *record, const struct runtime_spec *spec)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_close int fd = intel_rdt_root(&ignored);
+
+	if (fd >= 0)
+		intel_rdt_remove(fd, &spec->intel_rdt, record->id);
+}
+
 int oci_container_destroy(const struct oci_root *root, const struct oci_container *container,
 	char ***warnings, struct error **err)
 {
@@ -206,6 +217,8 @@ int oci_container_destroy(const struct oci_root *root, const struct oci_containe
 	if (unlinkat(container->dir_fd, "state.json", 0) < 0 && errno != ENOENT)
 		return error_errno(
 			err, errno, "remove the record of container '%s'", container->record.id);
+	if (spec && spec->intel_rdt.set)
+		remove_cache_class(&container->record, spec);
 	if (spec)
 		run_poststop(&container->record, spec, warnings);
 	return oci_sweep(root, container->record.id, container->dir_fd, err);

@@ -148,7 +148,8 @@ static int read_config(struct create *c, struct error **err)
 	record->rootfs = spec->root_path[0] == '/' ? xstrdup(spec->root_path)
 						   : path_join(record->bundle, spec->root_path);
 	record->annotations = strv_copy(spec->annotations);
-	record->has_hooks = spec->hooks[HOOK_POSTSTART].count || spec->hooks[HOOK_POSTSTOP].count;
+	record->has_hooks = spec->hooks[HOOK_POSTSTART].count || spec->hooks[HOOK_POSTSTOP].count ||
+			    spec->intel_rdt.set;
 	return 0;
 }
 

@@ -47,6 +47,15 @@ static void put_list(struct json_writer *w, const char *key, const char *const *
 	put_sorted(w, key, words);
 }
 
+static void put_words(struct json_writer *w, const char *key, const struct spec_word *table)
+{
+	char **words = NULL;
+
+	for (; table->word; table++)
+		strv_append(&words, table->word);
+	put_sorted(w, key, words);
+}
+
 static void put_enabled(struct json_writer *w, const char *key)
 {
 	json_write_key(w, key);
@@ -101,6 +110,11 @@ static void put_linux(struct json_writer *w)
 	put_enabled(w, "idmap");
 	json_write_object_end(w);
 	put_enabled(w, "netDevices");
+	json_write_key(w, "memoryPolicy");
+	json_write_object_begin(w);
+	put_words(w, "modes", spec_memory_modes);
+	put_words(w, "flags", spec_memory_flags);
+	json_write_object_end(w);
 	json_write_object_end(w);
 }
 

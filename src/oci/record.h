@@ -45,7 +45,7 @@ struct oci_record {
 	uint64_t created_ns;
 	uid_t owner;
 	uint32_t namespaces; /* bit N: it has a namespace_type N that is not its creator's */
-	bool has_hooks;      /* of those that come after create: config.json is worth reading */
+	bool has_hooks;      /* or other work after create: config.json is worth reading */
 	char *cgroup;        /* where it is, "" when it has none of its own */
 	bool systemd_cgroup;
 	char **annotations; /* "name=value" */

@@ -10,6 +10,7 @@
 
 #include "runtime/capability.h"
 #include "runtime/check.h"
+#include "runtime/intel_rdt.h"
 #include "runtime/seccomp.h"
 #include "runtime/spec_words.h"
 #include "util/fs.h"
@@ -143,9 +144,12 @@ int runtime_check(
 	if (opts->preserve_fds > PRESERVE_FDS_MAX)
 		return error_set(
 			err, ERR_INVALID, "more than %d descriptors to pass on", PRESERVE_FDS_MAX);
-	if (spec->intel_rdt.set)
-		return error_set(
-			err, ERR_UNSUPPORTED, "config.json: linux.intelRdt: not supported");
+	if (spec->intel_rdt.set) {
+		cleanup_close int fd = intel_rdt_root(err);
+
+		if (fd < 0)
+			return error_wrap(err, "config.json: linux.intelRdt");
+	}
 	if (check_namespaces(spec, opts, err) < 0 || check_labels(spec, err) < 0 ||
 		check_seccomp(spec, opts, err) < 0)
 		return -1;

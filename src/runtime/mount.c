@@ -48,9 +48,13 @@ static const struct {
 	{"unbindable", MS_UNBINDABLE},
 };
 
-/* What else mount_options_parse() knows. */
-static const char *const other_words[] = {
-	"bind", "defaults", "notmpcopyup", "rbind", "tmpcopyup", NULL};
+/* What else mount_options_parse() knows, and what every file system takes as its own. */
+static const char *const other_words[] = {"bind", "copy-symlink", "dirsync", "idmap", "lazytime",
+	"mand", "notmpcopyup", "rbind", "remount", "ridmap", "sync", "tmpcopyup", NULL};
+
+/* What is so anyway. */
+static const char *const default_words[] = {
+	"async", "defaults", "loud", "noiversion", "nolazytime", "nomand", NULL};
 
 char **mount_option_words(void)
 {
@@ -65,6 +69,8 @@ char **mount_option_words(void)
 		strv_append_take(&words, xasprintf("r%s", propagation_words[i].word));
 	}
 	for (const char *const *word = other_words; *word; word++)
+		strv_append(&words, *word);
+	for (const char *const *word = default_words; *word; word++)
 		strv_append(&words, *word);
 	return words;
 }
@@ -98,14 +104,10 @@ void mount_options_clear(struct mount_options *opts)
 	*opts = (struct mount_options){0};
 }
 
-/* What is so anyway. */
 static bool is_default(const char *word)
 {
-	static const char *const words[] = {
-		"defaults", "async", "loud", "noiversion", "nolazytime", "nomand"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcmp(word, words[i]) == 0)
+	for (const char *const *other = default_words; *other; other++)
+		if (strcmp(word, *other) == 0)
 			return true;
 	return false;
 }

@@ -23,6 +23,7 @@
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/init.h"
+#include "runtime/intel_rdt.h"
 #include "runtime/listener.h"
 #include "runtime/namespaces.h"
 #include "runtime/net_devices.h"
@@ -385,6 +386,19 @@ static void find_callers(
 }
 
 /* By us, whose privileges are the host's. */
+static int set_cache_class(
+	const struct runtime_spec *spec, const char *id, pid_t pid, struct error **err)
+{
+	cleanup_close int fd = -1;
+
+	if (!spec->intel_rdt.set)
+		return 0;
+	fd = intel_rdt_root(err);
+	if (fd < 0 || intel_rdt_apply(fd, &spec->intel_rdt, id, pid, err) < 0)
+		return error_wrap(err, "config.json: linux.intelRdt");
+	return 0;
+}
+
 static int set_priority(const struct process_plan *plan, pid_t pid, struct error **err)
 {
 	const char *what;
@@ -459,6 +473,8 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		/* Ours closes: only init's own end tells whether it lives. */
 		fd_replace(&init_fd, -1);
 		result = set_priority(plan, instance.pid, err);
+		if (result == 0)
+			result = set_cache_class(spec, opts->id, instance.pid, err);
 		if (result == 0)
 			result = receive_namespaces(&instance, err);
 		if (result == 0)

@@ -67,8 +67,8 @@ struct runtime_options {
 	int start_fd;
 	/* The session keyring of the caller is kept (--no-new-keyring). */
 	bool keep_keyring;
-	/* Who the container is, for the state that hooks get; needed with hooks. Borrowed until
-	 * runtime_start() or runtime_detach(). BUNDLE: absolute. */
+	/* Who the container is, for the state that hooks get; needed with hooks and linux.intelRdt.
+	 * Borrowed until runtime_start() or runtime_detach(). BUNDLE: absolute. */
 	const char *id, *bundle;
 	/* --no-pivot: move the root over "/" and chroot, where the host's root is a ramfs that
 	 * pivot_root cannot leave. The host's mounts stay reachable for who may mount. */

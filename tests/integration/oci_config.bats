@@ -164,6 +164,14 @@ c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
 	assert_output --partial "config.json: linux.memoryPolicy: Invalid argument"
 }
 
+@test "a class of service needs a resctrl file system" {
+	! grep -q " - resctrl " /proc/self/mountinfo || skip "this host has one, which root alone may use"
+	bundle true
+	oci_run 'c["linux"]["intelRdt"] = {"closID": "class"}'
+	assert_status 1
+	assert_output --partial "config.json: linux.intelRdt: this host has no resctrl file system"
+}
+
 @test "labels are refused where no security module would see to them" {
 	[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || skip "this host has AppArmor"
 	[ ! -e /sys/fs/selinux/enforce ] || skip "this host has SELinux"
