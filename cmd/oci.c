@@ -171,6 +171,7 @@ int oci_create_from(struct command_context *ctx, struct oci_create_command *opts
 		return -1;
 	opts->create = (struct oci_create_options){
 		.id = id,
+		.late_fd = -1,
 		.bundle = opts->bundle,
 		.config = opts->config,
 		.console_socket = opts->console_socket,

@@ -19,8 +19,8 @@ static int create_run(struct command_context *ctx, int argc, char **argv, struct
 	int first, result;
 
 	if (options_parse(&command_oci_create, argc, argv, &opts, &first, err) < 0 ||
-		oci_create_from(ctx, &opts, argv[first], &notes, err) < 0 || oci_seal(err) < 0 ||
-		oci_open_root(ctx, &root, err) < 0)
+		oci_create_from(ctx, &opts, argv[first], &notes, err) < 0 ||
+		oci_seal(&opts.create.late_fd, err) < 0 || oci_open_root(ctx, &root, err) < 0)
 		return -1;
 	result = oci_create(&root, &opts.create, err);
 	oci_log_notes(ctx, notes);
@@ -59,8 +59,8 @@ static int run_run(struct command_context *ctx, int argc, char **argv, struct er
 	int first, result;
 
 	if (options_parse(&command_oci_run, argc, argv, &opts, &first, err) < 0 ||
-		oci_create_from(ctx, &opts, argv[first], &notes, err) < 0 || oci_seal(err) < 0 ||
-		oci_open_root(ctx, &root, err) < 0)
+		oci_create_from(ctx, &opts, argv[first], &notes, err) < 0 ||
+		oci_seal(&opts.create.late_fd, err) < 0 || oci_open_root(ctx, &root, err) < 0)
 		return -1;
 	run.create = opts.create;
 	run.detach = opts.detach;

@@ -73,6 +73,7 @@ static int exec_in(struct command_context *ctx, const struct exec_options *opts,
 		.preserve_fds = opts->preserve_fds,
 		.detach = opts->detach,
 		.ignore_paused = opts->ignore_paused,
+		.late_fd = -1,
 	};
 	bool changed = opts->env || opts->cwd || opts->user || opts->caps || opts->apparmor ||
 		       opts->process_label || opts->additional_gids || opts->no_new_privs;
@@ -83,7 +84,7 @@ static int exec_in(struct command_context *ctx, const struct exec_options *opts,
 			"it may be given too");
 	if (!opts->process && !operands[1])
 		return error_set(err, ERR_USAGE, "exec needs a command, or --process");
-	if (oci_check_preserved(&exec.preserve_fds, err) < 0 || oci_seal(err) < 0 ||
+	if (oci_check_preserved(&exec.preserve_fds, err) < 0 || oci_seal(&exec.late_fd, err) < 0 ||
 		oci_open_root(ctx, &root, err) < 0)
 		return -1;
 	return oci_exec(&root, &exec, err);

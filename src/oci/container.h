@@ -40,6 +40,7 @@ struct oci_create_options {
 	const char *pid_file;       /* NULL: none */
 	unsigned int preserve_fds;
 	bool no_pivot, no_new_keyring;
+	int late_fd; /* of oci_seal(); -1: none */
 	enum oci_cgroup_manager cgroup_manager;
 	enum oci_cgroup_errors cgroup_errors;
 	char ***notes; /* fall-backs and warnings are appended */

@@ -389,6 +389,7 @@ int oci_run(const struct oci_root *root, const struct oci_run_options *opts, str
 		result = 0;
 		goto out;
 	}
+	close_keep_errno(opts->create.late_fd);
 	result = oci_wait(&c.instance, !opts->create.console_socket, &signals, err);
 	if (opts->keep || result < 0)
 		goto out;

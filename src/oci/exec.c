@@ -235,7 +235,8 @@ static int exec_and_wait(
 	}
 	if (result == 0 && opts->detach)
 		instance->pid = 0; /* not ours any more */
-	else if (result == 0)
+	close_keep_errno(opts->late_fd);
+	if (result == 0 && !opts->detach)
 		result = oci_wait(instance, !opts->console_socket, &signals, err);
 	runtime_instance_destroy(instance);
 	if (!opts->detach)

@@ -19,6 +19,7 @@ struct oci_exec_options {
 	const char *cgroup; /* below the container's; NULL: the container's */
 	unsigned int preserve_fds;
 	bool detach, ignore_paused;
+	int late_fd; /* of oci_seal(); -1: none */
 };
 
 /** oci_exec() - run another process in a container. Returns its exit status (0 when detached). */

@@ -87,6 +87,6 @@ int oci_list(const struct oci_root *root, char ***ret, struct error **err);
 /** oci_is_real_root() - in the host's user namespace with its rights, as opposed to root of a user
  * namespace or an ordinary user. */
 bool oci_is_real_root(void);
-/** oci_seal() - go on from a sealed copy of the program (util/sealed.h) where a container could
- * write to it. */
-int oci_seal(struct error **err);
+/** oci_seal() - make sure that no container can reach the program's file through us
+ * (util/sealed.h). @ret_late_fd: as of sealed_in_place() */
+int oci_seal(int *ret_late_fd, struct error **err);

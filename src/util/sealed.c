@@ -2,12 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util/fs.h"
@@ -23,6 +27,27 @@
 #define COMMAND_LINE_MAX (8u << 20) /* bytes; the kernel takes less */
 
 extern char **environ;
+
+size_t sealed_size(int fd, size_t size)
+{
+	ElfW(Phdr) segments[32];
+	ElfW(Ehdr) header;
+	uint64_t end = 0;
+	size_t len;
+
+	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+		memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+		header.e_phentsize != sizeof(*segments) || header.e_phnum == 0 ||
+		header.e_phnum > ARRAY_SIZE(segments))
+		return size;
+	len = header.e_phnum * sizeof(*segments);
+	if (pread(fd, segments, len, (off_t)header.e_phoff) != (ssize_t)len)
+		return size;
+	for (size_t i = 0; i < header.e_phnum; i++)
+		if (segments[i].p_offset + segments[i].p_filesz > end)
+			end = segments[i].p_offset + segments[i].p_filesz;
+	return end > 0 && end < size ? (size_t)end : size;
+}
 
 int sealed_copy(int fd, size_t size, const char *name, struct error **err)
 {
@@ -94,9 +119,216 @@ int sealed_reexec(bool rootless, struct error **err)
 	argc = 0;
 	for (char *p = cmdline; p < cmdline + len; p += strlen(p) + 1)
 		argv[argc++] = p;
-	copy_fd = sealed_copy(self_fd, (size_t)st.st_size, "pod", err);
+	copy_fd = sealed_copy(self_fd, sealed_size(self_fd, (size_t)st.st_size), "pod", err);
 	if (copy_fd < 0 || remember_helpers(err) < 0)
 		return -1;
 	fexecve(copy_fd, argv, environ);
 	return error_errno(err, errno, "run the sealed copy of pod");
+}
+
+/* -------- in place -------- */
+
+#define MAPPINGS_MAX 64
+
+struct mapping {
+	char *start;
+	size_t len;
+	off_t offset;
+	int prot;
+	bool is_data; /* of a segment that can be written to: its pages may differ from the file */
+	void *copy;
+};
+
+/* Does ADDRESS, of the program, lie in a segment that was or is writable? */
+struct segment_query {
+	const char *address;
+	bool is_data;
+};
+
+static int look_at_program(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct segment_query *query = data;
+
+	(void)size;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr,
+			  end = start + segment->p_memsz;
+
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) &&
+			(uintptr_t)query->address >= (start & ~(uintptr_t)4095) &&
+			(uintptr_t)query->address < end)
+			query->is_data = true;
+	}
+	return 1; /* the program itself comes first, its libraries do not matter */
+}
+
+static bool is_data(const char *address)
+{
+	struct segment_query query = {.address = address};
+
+	(void)dl_iterate_phdr(look_at_program, &query);
+	return query.is_data;
+}
+
+/* The mappings of the running program, by its inode in /proc/self/maps. Returns how many, -1. */
+static int find_mappings(const struct stat *exe, struct mapping *ret)
+{
+	cleanup_close int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char text[32768];
+	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
+	int count = 0;
+
+	if (n <= 0 || (size_t)n == sizeof(text) - 1)
+		return -1;
+	text[n] = '\0';
+	for (char *line = text, *next; *line; line = next) {
+		unsigned long start, end, offset, inode;
+		unsigned int major, minor;
+		char perms[5];
+
+		next = strchrnul(line, '\n');
+		next += *next == '\n';
+		if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &start, &end, perms, &offset, &major,
+			    &minor, &inode) != 7 ||
+			inode != exe->st_ino || makedev(major, minor) != exe->st_dev)
+			continue;
+		if (count == MAPPINGS_MAX || perms[3] != 'p')
+			return -1;
+		ret[count++] = (struct mapping){
+			.start = (char *)start, /* NOLINT: an address the kernel gave */
+			.len = end - start,
+			.offset = (off_t)offset,
+			.prot = (perms[0] == 'r' ? PROT_READ : 0) |
+				(perms[1] == 'w' ? PROT_WRITE : 0) |
+				(perms[2] == 'x' ? PROT_EXEC : 0),
+		};
+		ret[count - 1].is_data = is_data(ret[count - 1].start);
+	}
+	return count;
+}
+
+/* The replacement of a mapping, elsewhere. What never changed comes from the file once more, by
+ * another mount of it: the kernel asks that nothing is mapped by the path of the old exe. */
+static bool copy_mapping(struct mapping *m, int file_fd)
+{
+	bool from_file = file_fd >= 0 && !m->is_data;
+
+	m->copy = mmap(NULL, m->len, from_file ? m->prot : PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | (from_file ? 0 : MAP_ANONYMOUS | MAP_POPULATE),
+		from_file ? file_fd : -1, from_file ? m->offset : 0);
+	if (m->copy == MAP_FAILED) {
+		m->copy = NULL;
+		return false;
+	}
+	if (from_file)
+		return true;
+	if (!(m->prot & PROT_READ))
+		return false;
+	memcpy(m->copy, m->start, m->len);
+	return mprotect(m->copy, m->len, m->prot) == 0;
+}
+
+/* The program by the mount TREE_FD; -1 where none could be made: then all pages are copied. */
+static int open_by_other_mount(int tree_fd)
+{
+	char path[32];
+
+	return tree_fd < 0 ? -1 : open(fd_path(tree_fd, path), O_RDONLY | O_CLOEXEC);
+}
+
+/* An empty file that can be executed (to no effect) and never written to, opened for reading only:
+ * the kernel takes no file that somebody has open for writing. */
+static int empty_program(void)
+{
+	cleanup_close int fd = memfd_create("pod", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	char path[32];
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("pod", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0)
+		return -1;
+	return open(fd_path(fd, path), O_RDONLY | O_CLOEXEC);
+}
+
+/* /proc/self/exe becomes FD. All that goes with it in the same call stays as it is. */
+static bool set_exe(int fd)
+{
+	cleanup_close int stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	unsigned long long stack, data, data_end, brk_start, args, args_end, env, env_end;
+	unsigned long long code, code_end;
+	struct prctl_mm_map map;
+	char text[2048], *p;
+	ssize_t n = stat_fd < 0 ? -1 : read_full(stat_fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	/* proc(5): the fields from 26 to 28 and 45 to 51; the third follows the last ')'. */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 26; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, " %llu %llu %llu", &code, &code_end, &stack) != 3)
+		return false;
+	for (int field = 26; p && field < 45; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, " %llu %llu %llu %llu %llu %llu %llu", &data, &data_end, &brk_start,
+			  &args, &args_end, &env, &env_end) != 7)
+		return false;
+	map = (struct prctl_mm_map){
+		.start_code = code,
+		.end_code = code_end,
+		.start_data = data,
+		.end_data = data_end,
+		.start_brk = brk_start,
+		.brk = (uintptr_t)sbrk(0),
+		.start_stack = stack,
+		.arg_start = args,
+		.arg_end = args_end,
+		.env_start = env,
+		.env_end = env_end,
+		.exe_fd = (uint32_t)fd,
+	};
+	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+}
+
+bool sealed_in_place(int *ret_late_fd)
+{
+	cleanup_close int exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	cleanup_close int empty_fd = -1, file_fd = -1, tree_fd = -1;
+	cleanup_error struct error *ignored = NULL;
+	struct mapping mappings[MAPPINGS_MAX] = {0};
+	bool copied = true;
+	struct stat exe;
+	int count;
+
+	*ret_late_fd = -1;
+	if (exe_fd < 0 || fstat(exe_fd, &exe) < 0)
+		return false;
+
+	if (fcntl(exe_fd, F_GET_SEALS) == ALL_SEALS)
+		return true;
+	count = find_mappings(&exe, mappings);
+	if (count <= 0 || remember_helpers(&ignored) < 0)
+		return false;
+	empty_fd = empty_program();
+	tree_fd = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	file_fd = open_by_other_mount(tree_fd);
+	copied = empty_fd >= 0;
+	for (int i = 0; i < count && copied; i++)
+		copied = copy_mapping(&mappings[i], file_fd);
+	/* What runs here moves, too: the same instructions at the same addresses. */
+	for (int i = 0; i < count && copied; i++) {
+		copied = mremap(mappings[i].copy, mappings[i].len, mappings[i].len,
+				 MREMAP_MAYMOVE | MREMAP_FIXED, mappings[i].start) != MAP_FAILED;
+		if (copied)
+			mappings[i].copy = NULL;
+	}
+	for (int i = 0; i < count; i++)
+		if (mappings[i].copy)
+			(void)munmap(mappings[i].copy, mappings[i].len);
+	if (!copied || !set_exe(empty_fd))
+		return false;
+	*ret_late_fd = steal_fd(&tree_fd);
+	return true;
 }

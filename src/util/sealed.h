@@ -12,6 +12,10 @@
  * sealed memfd instead.
  */
 
+/** sealed_size() - the bytes of the ELF program FD (SIZE bytes long) that it needs to run: up to
+ * the end of its last segment, without the debugging information behind. SIZE for anything else. */
+size_t sealed_size(int fd, size_t size);
+
 /** sealed_copy() - a sealed, executable memfd with the content of FD (SIZE bytes); close-on-exec.
  */
 int sealed_copy(int fd, size_t size, const char *name, struct error **err);
@@ -28,3 +32,18 @@ bool sealed_is_needed(unsigned int owner_uid, bool rootless);
  * (already a copy, or not needed); -1 with @err.
  */
 int sealed_reexec(bool rootless, struct error **err);
+
+/**
+ * sealed_in_place() - the same protection without executing anything again
+ * @ret_late_fd: owned; a mount whose end makes the kernel wait for a sixth of a millisecond: to be
+ *               closed when there is time, or left open; -1: none
+ *
+ * The mappings of the running program are made anew, apart from the path of the file, so that the
+ * kernel lets its /proc/PID/exe become an empty sealed memfd: whoever executes or opens that gets
+ * nothing of ours. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE and a kernel with
+ * CONFIG_CHECKPOINT_RESTORE (prctl(2), PR_SET_MM_MAP). A tenth of a millisecond in place of one and
+ * a half for a copy and another execve. Single-threaded. POD_LIBEXECDIR is set as by
+ * sealed_reexec().
+ * Returns: true when done; false: nothing has changed that matters, use sealed_reexec().
+ */
+bool sealed_in_place(int *ret_late_fd);
