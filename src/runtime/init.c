@@ -126,6 +126,7 @@ static int separate_mounts(struct init_context *context, struct error **err)
 /* The root as an attached mount, context->root_fd. */
 static int place_root(struct init_context *context, struct error **err)
 {
+	const struct mount_options alone = {.rec_propagation = MS_PRIVATE};
 	const struct runtime_spec *spec = context->spec;
 	cleanup_close int fd = -1, here = -1;
 
@@ -137,6 +138,10 @@ static int place_root(struct init_context *context, struct error **err)
 		return error_errno(err, errno, "bind root '%s'", spec->root_path);
 	if (fd < 0)
 		return -1;
+	/* A copy of what is shared is shared with it: what is mounted in it would show on the host.
+	 */
+	if (is_shared_with_host(context) && mount_apply(fd, &alone) < 0)
+		return error_errno(err, errno, "separate the container's root from the host's");
 	/* On top of our own root directory, which exists on every host; paths of the host are still
 	 * resolved below it. */
 	here = open("/", O_PATH_DIR);

@@ -313,6 +313,32 @@ END
 	done
 }
 
+@test "a shared root: mounts below a shared bind mount reach the host, nothing else does" {
+	bundle sh -c 'mount -t tmpfs inner /m/sub && mount -t tmpfs inner /tmp && echo mounted'
+	rm "$B/config.json"
+	pod oci spec --bundle "$B"
+	mkdir -p "$BATS_TEST_TMPDIR/shared/sub"
+	config "$B" 'c["process"]["terminal"] = False
+c["process"]["args"] = ["sh", "-c", "mount -t tmpfs inner /m/sub && mount -t tmpfs inner /tmp && echo mounted"]
+c["root"]["readonly"] = False
+for s in ("bounding", "permitted", "effective"): c["process"]["capabilities"][s].append("CAP_SYS_ADMIN")
+c["mounts"] = [m for m in c["mounts"] if "cgroup" not in m["type"]]
+c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "cgroup"]
+c["linux"]["rootfsPropagation"] = "rshared"
+c["mounts"].append({"destination": "/m", "type": "bind", "source": "'"$BATS_TEST_TMPDIR"'/shared", "options": ["rbind", "rshared"]})'
+	cat >"$BATS_TEST_TMPDIR/inside" <<'END'
+set -e
+mount --make-rshared /
+mount --bind "$1/shared" "$1/shared"
+cut -d' ' -f5 /proc/self/mountinfo | sort -u >"$1/before"
+pod oci run --bundle "$2" one
+cut -d' ' -f5 /proc/self/mountinfo | sort -u | comm -3 "$1/before" - | tr -d '\t'
+END
+	run as_root --mount sh "$BATS_TEST_TMPDIR/inside" "$BATS_TEST_TMPDIR" "$B"
+	assert_success
+	assert_output "mounted"$'\n'"$BATS_TEST_TMPDIR/shared/sub"
+}
+
 @test "mount options, those for all mounts below included" {
 	mkdir -p "$BATS_TEST_TMPDIR/src"
 	bundle sh -c 'grep " /m" /proc/self/mountinfo | cut -d" " -f5,6'
