@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -21,8 +22,10 @@
 #include "util/str.h"
 #include "util/strbuf.h"
 
-#define PROC_FILE_MAX (64u << 10) /* bytes of a file in /proc or /sys */
-#define IDS_WANTED    65536u      /* what images may use: 16 bits */
+#define PROC_FILE_MAX    (64u << 10) /* bytes of a file in /proc or /sys */
+#define FILES_WANTED     1024u       /* descriptors: what many servers ask for */
+#define PROCESSES_WANTED 512u
+#define IDS_WANTED       65536u /* what images may use: 16 bits */
 
 /* The first line of a file of the host; NULL when it is not there; owned. */
 static char *read_line(const char *path)
@@ -532,6 +535,36 @@ static void check_linger(struct check_list *list)
 		"off for '%s'", name ? name : "this account");
 }
 
+/* What a container's processes and its monitor inherit from the session. */
+static void check_limits(struct check_list *list)
+{
+	struct rlimit files, processes;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || getrlimit(RLIMIT_NPROC, &processes) < 0) {
+		check_add(list, CHECK_LIMITS, CHECK_UNKNOWN, "%s", strerror(errno));
+		return;
+	}
+	if (files.rlim_max < FILES_WANTED)
+		check_fault(list, CHECK_LIMITS, CHECK_WARNING,
+			"servers in containers run out of file descriptors",
+			"echo \"$(id -un) - nofile 524288\" | sudo tee -a "
+			"/etc/security/limits.conf, "
+			"then log in again",
+			"at most %llu open files for each process (ulimit -Hn)",
+			(unsigned long long)files.rlim_max);
+	else if (processes.rlim_cur < PROCESSES_WANTED)
+		check_fault(list, CHECK_LIMITS, CHECK_WARNING,
+			"containers fail to start processes: resource temporarily unavailable",
+			"echo \"$(id -un) - nproc 65536\" | sudo tee -a /etc/security/limits.conf, "
+			"then "
+			"log in again",
+			"at most %llu processes for this account, those in containers included "
+			"(ulimit -u)",
+			(unsigned long long)processes.rlim_cur);
+	else
+		check_add(list, CHECK_LIMITS, CHECK_OK, "enough files and processes");
+}
+
 static void check_keyrings(struct check_list *list)
 {
 	cleanup_free char *limit = read_line(
@@ -566,6 +599,7 @@ static void check_keyrings(struct check_list *list)
 
 void session_check(struct check_list *list)
 {
+	check_limits(list);
 	check_linger(list);
 	check_keyrings(list);
 }

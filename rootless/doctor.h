@@ -12,5 +12,5 @@
  */
 void rootless_check(struct check_list *list, int *ret_userns_fd);
 
-/** session_check() - what the login gives: lingering, keyrings. */
+/** session_check() - what the login gives: limits, lingering, keyrings. */
 void session_check(struct check_list *list);

@@ -74,6 +74,22 @@ static void check_low_ports(struct check_list *list)
 			"only ports from %u can be published", first);
 }
 
+/* slirp4netns passes echo requests on by the sockets that ping_group_range is about. */
+static void check_ping(struct check_list *list)
+{
+	cleanup_close int fd =
+		socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP); /* icmp(7) */
+
+	if (fd >= 0)
+		check_add(list, CHECK_PING, CHECK_OK, "can be sent");
+	else
+		check_fault(list, CHECK_PING, CHECK_NOTE,
+			"ping in containers reaches nothing outside",
+			"echo 'net.ipv4.ping_group_range=0 2147483647' | sudo tee -a "
+			"/etc/sysctl.d/60-pod.conf && sudo sysctl --system",
+			"may not be sent by this account: %s", strerror(errno));
+}
+
 /* ---- names ---- */
 
 /* The first "nameserver" of resolv.conf(5); NULL: none; owned. */
@@ -184,5 +200,6 @@ void network_check(struct check_list *list)
 	check_slirp4netns(list);
 	check_tun(list);
 	check_low_ports(list);
+	check_ping(list);
 	check_dns(list);
 }

@@ -20,6 +20,7 @@
 #define CHECK_SECCOMP     "seccomp"
 #define CHECK_KEYRINGS    "keyrings"
 #define CHECK_CGROUPS     "cgroups"
+#define CHECK_LIMITS      "limits"
 #define CHECK_LINGER      "linger"
 #define CHECK_PROGRAMS    "programs"
 #define CHECK_RUNTIME_DIR "runtime-directory"
@@ -30,6 +31,7 @@
 #define CHECK_SLIRP4NETNS "slirp4netns"
 #define CHECK_TUN         "tun"
 #define CHECK_LOW_PORTS   "low-ports"
+#define CHECK_PING        "ping"
 #define CHECK_DNS         "dns"
 #define CHECK_REGISTRIES  "registries"
 

@@ -34,7 +34,7 @@ offers()
 	offers ps --no-trunc --no-t
 	assert_output ""
 	offers run --env A=1 --env
-	assert_output $'--env\n--env-file'
+	assert_output --regexp $'^--env\n--env-file'
 	offers rm -f --fo
 	assert_output ""
 	offers run localhost/busybox --ent

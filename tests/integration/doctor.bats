@@ -1,8 +1,8 @@
 # pod doctor: on a host as it should be, and with each fault really there.
 load ../lib/common
 
-checks="kernel user-namespaces apparmor namespaces subordinate-ids newuidmap proc seccomp cgroups linger
-keyrings programs runtime-directory store space overlay fuse slirp4netns tun low-ports dns registries"
+checks="kernel user-namespaces apparmor namespaces subordinate-ids newuidmap proc seccomp cgroups limits
+linger keyrings programs runtime-directory store space overlay fuse slirp4netns tun low-ports ping dns registries"
 
 # finds FAULT CHECK STATE WORD... - with FAULT (see tests/lib/without) the check has the state, says the
 # words, and has a cost and a remedy
@@ -119,6 +119,14 @@ programs +ok$'
 	assert_output ""
 }
 
+@test "limits of the session" {
+	run sh -c 'ulimit -n 256; exec pod doctor --format "{{.State}} {{.Found}} {{.Remedy}}" limits'
+	assert_success
+	assert_output --regexp '^warning at most 256 open files .*limits.conf'
+	run prlimit --nproc=400: pod doctor --format '{{.State}} {{.Found}}' limits
+	assert_output --regexp '^warning at most 400 processes'
+}
+
 # --- devices and programs ------------------------------------------------------------------------------
 
 @test "no /dev/net/tun, no slirp4netns: the failed start names the check" {
@@ -214,6 +222,12 @@ programs +ok$'
 	assert_output --regexp '^note .*ip_unprivileged_port_start'
 	run --separate-stderr pod run --rm -p 81:81 localhost/busybox true
 	assert_fault 125 '(see: pod doctor low-ports)'
+}
+
+@test "ping" {
+	# In a network of its own the range is what the kernel begins with: nobody.
+	run unshare --map-root-user --net pod doctor --format '{{.State}} {{.Remedy}}' ping
+	assert_output --regexp '^note .*ping_group_range'
 }
 
 @test "a registries.conf that cannot be read" {
