@@ -37,12 +37,32 @@ static void write_capabilities(struct json_writer *w, const struct runtime_proce
 	json_write_object_end(w);
 }
 
+/* A user that is given as numbers is told to readers that do not know our annotation, too. */
+static void user_numbers(const struct runtime_process *process, uint64_t *uid, uint64_t *gid)
+{
+	cleanup_strv char **parts = NULL;
+	uint64_t number;
+
+	*uid = process->uid;
+	*gid = process->gid;
+	if (!process->user)
+		return;
+	parts = str_split(process->user, ':');
+	if (str_to_uint64(parts[0], INT32_MAX, &number) == 0)
+		*uid = number;
+	if (parts[1] && str_to_uint64(parts[1], INT32_MAX, &number) == 0)
+		*gid = number;
+}
+
 static void write_user(struct json_writer *w, const struct runtime_process *process)
 {
+	uint64_t uid, gid;
+
+	user_numbers(process, &uid, &gid);
 	json_write_key(w, "user");
 	json_write_object_begin(w);
-	json_put_uint(w, "uid", process->uid);
-	json_put_uint(w, "gid", process->gid);
+	json_put_uint(w, "uid", uid);
+	json_put_uint(w, "gid", gid);
 	if (process->umask >= 0)
 		json_put_int(w, "umask", process->umask);
 	if (process->additional_gid_count) {

@@ -375,8 +375,9 @@ static void test_engine_round_trip(void **state)
 		cleanup_runtime_spec struct runtime_spec *spec = runtime_spec_new();
 		struct runtime_process *process = &spec->process;
 		cleanup_error struct error *err = NULL;
+		cleanup_free char *text = NULL;
 
-		process->user = xstrdup("user:group");
+		process->user = xstrdup(i ? "user:group" : "1000:50");
 		strv_append(&process->additional_groups, "wheel");
 		strv_append(&process->additional_groups, "12");
 		strv_append(&process->args, "sh");
@@ -390,6 +391,8 @@ static void test_engine_round_trip(void **state)
 		strv_append(&spec->annotations, "mine=1");
 		assert_int_equal(seccomp_default(capabilities[i], &spec->seccomp, &err), 0);
 		assert_round_trip(spec);
+		text = runtime_spec_write(spec);
+		assert_int_equal(strstr(text, "{\"uid\":1000,\"gid\":50}") != NULL, i == 0);
 	}
 }
 
