@@ -15,6 +15,7 @@
 #include "container/copy_files.h"
 #include "container/parse_mount.h"
 #include "monitor/client.h"
+#include "rootless/idmap.h"
 #include "rootless/userns.h"
 #include "runtime/process_user.h"
 #include "runtime/rootfs.h"
@@ -256,6 +257,12 @@ static int enter(struct copy_files *files, struct copy_root *ret, struct error *
 	return 0;
 }
 
+/* In the user namespace, with the host's /proc. */
+static bool has_single_id(const struct copy_files *files)
+{
+	return files->container && files->userns_fd >= 0 && id_map_is_single("/proc/self/uid_map");
+}
+
 struct half {
 	struct copy_files *files;
 	const struct copy_end *end;
@@ -267,6 +274,7 @@ struct half {
 static int pack_half(void *data, struct error **err)
 {
 	struct half *half = data;
+	bool single_id = has_single_id(half->files);
 	struct copy_root root;
 
 	fd_replace(&half->other_fd, -1);
@@ -275,6 +283,7 @@ static int pack_half(void *data, struct error **err)
 	if (enter(half->files, &root, err) < 0)
 		return -1;
 	root.one_mount = half->opts->one_mount;
+	root.single_id = single_id;
 	return copy_pack(&root, half->end->path, half->stream_fd, err);
 }
 
@@ -286,12 +295,14 @@ static int unpack_half(void *data, struct error **err)
 		.overwrite = half->opts->overwrite,
 	};
 	struct container *container = half->files->container;
+	bool single_id = has_single_id(half->files);
 	struct copy_root root;
 	int why;
 
 	fd_replace(&half->other_fd, -1);
 	if (enter(half->files, &root, err) < 0)
 		return -1;
+	root.single_id = single_id;
 	if (container && half->opts->keep_ids) {
 		opts.keep_ids = true;
 	} else if (container) {

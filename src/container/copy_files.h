@@ -19,6 +19,9 @@ struct copy_root {
 	/* Only what lies on the mount of PATH: others' mount points are empty, as in the file
 	 * system below them. Names begin with what is in PATH. */
 	bool one_mount;
+	/* A container's in a namespace of one id: owners are those of the records
+	 * (rootless/owner.h). */
+	bool single_id;
 };
 
 /**

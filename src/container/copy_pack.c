@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/copy_files.h"
+#include "rootless/owner.h"
 #include "storage/tar_writer.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -38,7 +39,7 @@ struct pack {
 	struct seen_link *links; /* open addressing; a power of two */
 	size_t link_count, link_capacity;
 	char *piece; /* PIECE_BYTES */
-	bool one_mount;
+	bool one_mount, single_id;
 	uint64_t mount_id; /* with one_mount */
 };
 
@@ -125,6 +126,17 @@ static struct tar_entry entry_for(struct pack *pack, enum tar_type type, const s
 	};
 }
 
+/* The owner that is only recorded. */
+static void take_record(const struct pack *pack, int fd, struct tar_entry *entry)
+{
+	struct owner owner;
+
+	if (!pack->single_id || !owner_recorded(fd, &owner))
+		return;
+	entry->uid = owner.uid;
+	entry->gid = owner.gid;
+}
+
 /* FD is an open regular file. A file that shrinks meanwhile is filled up with zeros, as tar does.
  */
 static int pack_file(struct pack *pack, int fd, const struct stat *st, struct error **err)
@@ -141,6 +153,7 @@ static int pack_file(struct pack *pack, int fd, const struct stat *st, struct er
 		entry.link = (char *)first;
 		return tar_writer_entry(&pack->writer, &entry, err);
 	}
+	take_record(pack, fd, &entry);
 	entry.size_bytes = (uint64_t)st->st_size;
 	n = fgetxattr(fd, CAPABILITY_XATTR, capability, sizeof(capability));
 	if (n > 0) {
@@ -224,6 +237,7 @@ static int pack_directory(struct pack *pack, int fd, unsigned int depth, struct 
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, errno, "stat '%s'", strbuf_str(&pack->path));
 	entry = entry_for(pack, TAR_DIRECTORY, &st);
+	take_record(pack, fd, &entry);
 	if (other) { /* of what is mounted there, nothing */
 		entry.mode |= 0755;
 		entry.uid = entry.gid = 0;
@@ -341,6 +355,7 @@ int copy_pack(const struct copy_root *root, const char *path, int stream_fd, str
 	int result;
 
 	pack->piece = xmalloc(PIECE_BYTES);
+	pack->single_id = root->single_id;
 	tar_writer_init(&pack->writer, stream_fd);
 	if (!root->one_mount)
 		strbuf_addstr(&pack->path, name);

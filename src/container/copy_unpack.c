@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "container/copy_files.h"
+#include "rootless/owner.h"
 #include "storage/tar.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -200,6 +201,19 @@ static char *entry_place(const struct unpack *u, const char *name, struct error 
 	return xasprintf("%s%s", u->root_name, rest ? rest : "");
 }
 
+/* fchown(), or a record where there is only one id. */
+static int give_to(const struct unpack *u, int fd, uid_t uid, gid_t gid)
+{
+	const struct owner owner = {uid, gid};
+
+	if (fchown(fd, uid, gid) == 0)
+		return 0;
+	if (errno != EINVAL || !u->root->single_id || fchown(fd, 0, 0) < 0)
+		return -1;
+	(void)owner_record(fd, &owner); /* a file system without attributes forgets it */
+	return 0;
+}
+
 /* A directory below BASE. Missing ones are made when MAKE: streams may leave them out. */
 static int open_below(struct unpack *u, const char *path, bool make, struct error **err)
 {
@@ -230,7 +244,7 @@ static int open_below(struct unpack *u, const char *path, bool make, struct erro
 				return error_errno(err, errno, "make directory '%s'", path);
 			next = openat(fd, *part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (next >= 0 && u->opts->chown &&
-				fchown(next, u->opts->uid, u->opts->gid) < 0) {
+				give_to(u, next, u->opts->uid, u->opts->gid) < 0) {
 				close_keep_errno(next);
 				return error_errno(err, errno, "change the owner of '%s'", path);
 			}
@@ -281,7 +295,7 @@ static int set_attributes(
 	uid_t uid = u->opts->chown ? u->opts->uid : entry->uid;
 	gid_t gid = u->opts->chown ? u->opts->gid : entry->gid;
 
-	if ((u->opts->chown || u->opts->keep_ids) && fchown(fd, uid, gid) < 0)
+	if ((u->opts->chown || u->opts->keep_ids) && give_to(u, fd, uid, gid) < 0)
 		return error_errno(
 			err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
 	if (fchmod(fd, mode_for(u, entry)) < 0)
@@ -304,7 +318,8 @@ static int set_owner_at(struct unpack *u, int dir_fd, const char *name,
 	gid_t gid = u->opts->chown ? u->opts->gid : entry->gid;
 
 	if ((u->opts->chown || u->opts->keep_ids) &&
-		fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+		!(errno == EINVAL && u->root->single_id))
 		return error_errno(
 			err, errno, "change the owner of '%s' to %u:%u", entry->path, uid, gid);
 	return 0;
@@ -461,7 +476,7 @@ static int unpack_directory(struct unpack *u, int dir_fd, const char *name, cons
 	}
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || ((u->opts->chown || u->opts->keep_ids) &&
-			      fchown(fd, u->opts->chown ? u->opts->uid : entry->uid,
+			      give_to(u, fd, u->opts->chown ? u->opts->uid : entry->uid,
 				      u->opts->chown ? u->opts->gid : entry->gid) < 0))
 		return error_errno(err, errno, "change the owner of '%s'", path);
 	array_grow(u->made, u->made_count, u->made_capacity);

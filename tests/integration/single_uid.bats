@@ -114,6 +114,28 @@ run_one()
 	[ "$status" -ne 0 ] || fail "a file that was given to root has a record: $output"
 }
 
+@test "cp and export give recorded owners back, cp to an image's USER makes records" {
+	one pod run --name kept --network none localhost/busybox sh -c '
+		mkdir /made; echo x >/made/data; chown 33:44 /made/data; chown 5:6 /made' 2>/dev/null
+	one pod cp kept:/made - >"$HOME/cp.tar"
+	run tar --numeric-owner -tvf "$HOME/cp.tar"
+	assert_output --regexp ' 5/6 .* made/'
+	assert_output --regexp ' 33/44 .* made/data'
+	one pod export -o "$HOME/export.tar" kept
+	run tar --numeric-owner -tvf "$HOME/export.tar" made/data srv/file
+	assert_output --regexp ' 33/44 .* made/data'
+	assert_output --regexp ' 172761424/4000000000 .* srv/file'
+	make_image "$BATS_TEST_TMPDIR/user.tar" --name localhost/user --user user >/dev/null
+	one pod load -q -i "$BATS_TEST_TMPDIR/user.tar"
+	one pod create --name app --network none localhost/user true >/dev/null
+	mkdir -p tree/below && echo x >tree/below/file && ln -s file tree/below/link
+	run --separate-stderr one pod cp tree app:/tree
+	assert_success
+	one pod cp app:/tree - >"$HOME/back.tar"
+	run tar --numeric-owner -tvf "$HOME/back.tar" tree/below/file
+	assert_output --regexp ' 1000/1000 '
+}
+
 @test "an image's USER, --user, --group-add and exec have the ids they ask for" {
 	make_image "$BATS_TEST_TMPDIR/user.tar" --name localhost/user --user user >/dev/null
 	one pod load -q -i "$BATS_TEST_TMPDIR/user.tar"
