@@ -369,6 +369,9 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 static int bring_up(struct start *start, struct supervisor *sup, char ***notes, struct error **err)
 {
 	struct container_spec *plan = start->plan;
+	/* for who answers a seccomp filter's questions */
+	cleanup_free char *bundle = xasprintf(
+		"%s/containers/%s", start->store->data_path, start->container->config->id);
 	struct runtime_options opts = {
 		.userns_fd = start->userns_fd,
 		.root = plan->root,
@@ -380,6 +383,7 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 		.start_fd = -1,
 		.init = start->container->config->init,
 		.id = start->container->config->id,
+		.bundle = bundle,
 		.notes = notes,
 		.single_id = start->single_id,
 		.can_share_pids = true,

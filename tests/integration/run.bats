@@ -320,3 +320,25 @@ run_one()
 	run on_pty --size 32x102 'expect 32 102' pod start -a c
 	assert_success
 }
+
+@test "a seccomp profile that asks an agent" {
+	local agent
+
+	load_busybox
+	cat >"$BATS_TEST_TMPDIR/profile" <<END
+{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "$BATS_TEST_TMPDIR/agent",
+ "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}
+END
+	python3 "$LIB/seccomp_agent.py" "$BATS_TEST_TMPDIR/agent" 122 >"$BATS_TEST_TMPDIR/told" &
+	agent=$!
+	wait_until 20 grep -q ready "$BATS_TEST_TMPDIR/told"
+	run pod run --rm --name asks --security-opt seccomp="$BATS_TEST_TMPDIR/profile" localhost/busybox mkdir /tmp/x
+	assert_status 1
+	assert_output --partial "Disk quota exceeded"
+	wait "$agent"
+	sed -n 2p "$BATS_TEST_TMPDIR/told" | python3 -c '
+import json, sys
+s = json.loads(sys.stdin.read())
+assert s["fds"] == ["seccompFd"] and s["state"]["pid"] == s["pid"] > 1, s
+assert s["state"]["bundle"].endswith("/containers/" + s["state"]["id"]), s'
+}
