@@ -488,11 +488,13 @@ static int holder_map(struct userns_request *req, struct error **err)
 			return error_set(err, ERR_UNSUPPORTED,
 				"user namespace: the kernel maps root only for who holds "
 				"CAP_SETFCAP, which this process lacks; run pod as another user, "
-				"or give it the capability (--cap-add SETFCAP)");
+				"or give it the capability (--cap-add SETFCAP)" CHECK_SEE(
+					CHECK_USERNS));
 		if (why->errnum == EPERM)
 			return error_set(err, ERR_UNSUPPORTED,
 				"user namespace: the kernel or a security module refuses to map "
-				"'%u' (%s); run pod outside of this sandbox",
+				"'%u' (%s); run pod outside of this sandbox" CHECK_SEE(
+					CHECK_USERNS),
 				(unsigned int)geteuid(), why->message);
 		error_move(err, &why);
 		return error_wrap(err, "user namespace");

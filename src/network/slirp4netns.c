@@ -267,11 +267,15 @@ static int helper_failed(struct network *network, struct error **err)
 				CHECK_TUN),
 			tun, strerror(errno), tun);
 	if (words)
-		return error_set(err, ERR_SYSTEM, "network: slirp4netns failed: %s", words);
+		return error_set(err, ERR_SYSTEM,
+			"network: slirp4netns failed: %s" CHECK_SEE(CHECK_SLIRP4NETNS), words);
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		return error_set(err, ERR_SYSTEM, "network: slirp4netns was ended by signal %d",
+		return error_set(err, ERR_SYSTEM,
+			"network: slirp4netns was ended by signal %d" CHECK_SEE(CHECK_SLIRP4NETNS),
 			WTERMSIG(status));
-	return error_set(err, ERR_SYSTEM, "network: slirp4netns ended before the network was up");
+	return error_set(err, ERR_SYSTEM,
+		"network: slirp4netns ended before the network was up" CHECK_SEE(
+			CHECK_SLIRP4NETNS));
 }
 
 int network_ready(struct network *network, struct network_options *opts, struct error **err)

@@ -6,6 +6,7 @@
 
 #include "runtime/process.h"
 #include "runtime/rlimit.h"
+#include "util/check.h"
 
 int process_failure_to_error(const struct process_failure *failure, struct error **err)
 {
@@ -73,7 +74,10 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 				"working directory '%s' lies outside the container's root", text);
 		return error_errno(err, why, "change to working directory '%s'", text);
 	case PROCESS_STEP_SECCOMP:
-		return error_errno(err, why, "load the seccomp filter");
+		(void)error_set(err, ERR_SYSTEM,
+			"load the seccomp filter: %s" CHECK_SEE(CHECK_SECCOMP), strerror(why));
+		(*err)->errnum = why;
+		return -1;
 	case PROCESS_STEP_LABEL:
 		return error_errno(err, why, "set the security label '%s'", text);
 	case PROCESS_STEP_TERMINAL:
