@@ -243,7 +243,7 @@ struct runtime_mount *runtime_spec_add_mount(struct runtime_spec *spec, const ch
 /**
  * runtime_spec_write() - config.json's text (runtime-spec 1.3 schema); owned
  * What the engine knows beyond the specification (a user by name, that a user may keep its
- * capabilities) goes into annotations "run.pod...", from which runtime_spec_read() takes it back.
+ * capabilities) goes into a member "run.pod", from which runtime_spec_read() takes it back.
  */
 char *runtime_spec_write(const struct runtime_spec *spec);
 

@@ -244,29 +244,20 @@ static int read_mounts(const struct json *root, struct runtime_spec *spec, struc
 	return 0;
 }
 
-/* What runtime_spec_write() put there for us is taken out again. */
-static int read_annotations(const struct json *root, struct runtime_spec *spec, struct error **err)
+/* What runtime_spec_write() put there beyond the specification. */
+static int read_own(const struct json *root, struct runtime_process *process, struct error **err)
 {
-	cleanup_strv char **all = NULL;
-	struct runtime_process *process = &spec->process;
+	struct json own;
+	int found = spec_opt_object(root, SPEC_OWN_MEMBER, &own, err);
 	bool keep = false;
-	const char *value;
 
-	if (spec_pairs(root, "annotations", &all, err) < 0)
+	if (found <= 0)
+		return found;
+	if (json_opt_dup(&own, "user", &process->user, err) < 0 ||
+		json_opt_strv(&own, "groups", SPEC_LIST_MAX, &process->additional_groups, err) <
+			0 ||
+		json_opt_bool(&own, "keepCapabilities", &keep, err) < 0)
 		return -1;
-	for (char **pair = all; pair && *pair; pair++) {
-		if ((value = str_starts_with(*pair, SPEC_ANNOTATION_USER "="))) {
-			free(process->user);
-			process->user = xstrdup(value);
-		} else if ((value = str_starts_with(*pair, SPEC_ANNOTATION_GROUPS "="))) {
-			strv_free(process->additional_groups);
-			process->additional_groups = str_split(value, ',');
-		} else if ((value = str_starts_with(*pair, SPEC_ANNOTATION_CAPABILITIES "="))) {
-			keep = strcmp(value, "keep") == 0;
-		} else {
-			strv_append(&spec->annotations, *pair);
-		}
-	}
 	if (process->user)
 		process->capabilities_for_user = keep;
 	return 0;
@@ -296,7 +287,8 @@ int runtime_spec_read(const char *text, size_t len, struct runtime_spec **ret, s
 		read_name(&root, "hostname", &spec->hostname, err) < 0 ||
 		read_name(&root, "domainname", &spec->domainname, err) < 0 ||
 		read_mounts(&root, spec, err) < 0 || hooks_read(&root, spec->hooks, err) < 0 ||
-		read_annotations(&root, spec, err) < 0)
+		spec_pairs(&root, "annotations", &spec->annotations, err) < 0 ||
+		read_own(&root, &spec->process, err) < 0)
 		return -1;
 	found = spec_opt_object(&root, "linux", &member, err);
 	if (found < 0 || (found && spec_read_linux(&member, spec, err) < 0))

@@ -23,6 +23,6 @@ int spec_word_number(const struct spec_word *table, const char *word);
 /** spec_number_word() - the first word for NUMBER, NULL when there is none. */
 const char *spec_number_word(const struct spec_word *table, int number);
 
-#define SPEC_ANNOTATION_USER         "run.pod.user"
-#define SPEC_ANNOTATION_GROUPS       "run.pod.groups"
-#define SPEC_ANNOTATION_CAPABILITIES "run.pod.capabilities"
+/* What pod knows beyond the specification, an object at the top of config.json. Not annotations:
+ * engines let those come from people who may not choose a container's user. */
+#define SPEC_OWN_MEMBER "run.pod"

@@ -37,7 +37,7 @@ static void write_capabilities(struct json_writer *w, const struct runtime_proce
 	json_write_object_end(w);
 }
 
-/* A user that is given as numbers is told to readers that do not know our annotation, too. */
+/* A user that is given as numbers is told to readers that do not know our own member, too. */
 static void user_numbers(const struct runtime_process *process, uint64_t *uid, uint64_t *gid)
 {
 	cleanup_strv char **parts = NULL;
@@ -262,26 +262,21 @@ static void write_pairs(struct json_writer *w, const char *key, char *const *pai
 	json_write_object_end(w);
 }
 
-/* What the specification has no members for is put beside the annotations. */
-static void write_annotations(struct json_writer *w, const struct runtime_spec *spec)
+/* What the specification has no members for. */
+static void write_own(struct json_writer *w, const struct runtime_process *process)
 {
-	const struct runtime_process *process = &spec->process;
 	bool named = process->user && *process->user;
 
-	if (!spec->annotations && !named && !process->additional_groups)
+	if (!named && !process->additional_groups)
 		return;
-	json_write_key(w, "annotations");
+	json_write_key(w, SPEC_OWN_MEMBER);
 	json_write_object_begin(w);
-	write_members(w, spec->annotations);
 	if (named)
-		json_put_string(w, SPEC_ANNOTATION_USER, process->user);
+		json_put_string(w, "user", process->user);
+	if (process->additional_groups)
+		json_put_strv(w, "groups", process->additional_groups);
 	if (named && process->capabilities_for_user)
-		json_put_string(w, SPEC_ANNOTATION_CAPABILITIES, "keep");
-	if (process->additional_groups) {
-		cleanup_free char *groups = str_join(process->additional_groups, ",");
-
-		json_put_string(w, SPEC_ANNOTATION_GROUPS, groups);
-	}
+		json_put_bool(w, "keepCapabilities", true);
 	json_write_object_end(w);
 }
 
@@ -447,8 +442,9 @@ char *runtime_spec_write(const struct runtime_spec *spec)
 		json_put_string(&w, "domainname", spec->domainname);
 	write_mounts(&w, spec);
 	hooks_write(&w, spec->hooks);
-	write_annotations(&w, spec);
+	write_pairs(&w, "annotations", spec->annotations);
 	write_linux(&w, spec);
+	write_own(&w, &spec->process);
 	json_write_object_end(&w);
 	return strbuf_detach(&out);
 }

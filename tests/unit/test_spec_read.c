@@ -154,6 +154,8 @@ static void test_refused(void **state)
 			"config.json: hooks.poststop[0].timeout: ", ERR_INVALID},
 		{T("'annotations':{'a':1}"), "config.json: annotations.a: ", ERR_INVALID},
 		{T("'annotations':{'':'x'}"), "config.json: annotations.: ", ERR_INVALID},
+		{T("'run.pod':[]"), "config.json: run.pod: ", ERR_INVALID},
+		{T("'run.pod':{'groups':[1]}"), "config.json: run.pod.groups[0]: ", ERR_INVALID},
 		{T("'linux':[]"), "config.json: linux: ", ERR_INVALID},
 #define L(member) "{" ROOT "," PROCESS ",'linux':{" member "}}"
 		{L("'namespaces':[{'path':'/x'}]"),
@@ -396,6 +398,17 @@ static void test_engine_round_trip(void **state)
 	}
 }
 
+/* People may be allowed annotations who may not choose users. */
+static void test_annotations_are_text(void **state)
+{
+	cleanup_runtime_spec struct runtime_spec *spec = read_ok(
+		"{" ROOT "," PROCESS ",'annotations':{'run.pod.user':'root','run.pod':'x'}}");
+
+	(void)state;
+	assert_null(spec->process.user);
+	assert_int_equal(strv_length(spec->annotations), 2);
+}
+
 static void test_process_alone(void **state)
 {
 	cleanup_free char *json = json_of("{" MINIMAL ",'user':{'uid':7}}");
@@ -420,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_engine_round_trip),
+		cmocka_unit_test(test_annotations_are_text),
 		cmocka_unit_test(test_process_alone),
 	};
 
