@@ -18,7 +18,7 @@
 #include "cmd/facts.h"
 #include "container/index.h"
 #include "registry/registries_conf.h"
-#include "rootless/idmap.h"
+#include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/overlay.h"
 #include "util/fs.h"
@@ -167,10 +167,14 @@ static void put_ranges(
 static void put_id_maps(struct json_writer *w, bool rootless, char ***notes)
 {
 	cleanup_error struct error *why = NULL;
+	cleanup_free char *given_up = NULL;
 	struct id_maps maps = {0};
+	enum userns_rung rung;
 
-	if (rootless && id_maps_default(&maps, &why) < 0)
+	if (rootless && userns_choose(&maps, &rung, &given_up, &why) < 0)
 		add_note(notes, why->message);
+	else if (given_up)
+		add_note(notes, given_up);
 	json_write_key(w, "idMappings");
 	json_write_object_begin(w);
 	put_ranges(w, "gidmap", maps.gids, maps.gid_count);

@@ -196,8 +196,7 @@ static void maps_single(struct id_maps *ret)
 	ret->gids[0] = (struct id_range){0, getegid(), 1};
 }
 
-/* The best map that can be had. *RET_WHY: what keeps us from a better one; owned, NULL: nothing */
-static int maps_choose(
+int userns_choose(
 	struct id_maps *ret, enum userns_rung *ret_rung, char **ret_why, struct error **err)
 {
 	cleanup_error struct error *why = NULL;
@@ -564,7 +563,7 @@ int userns_begin(int runtime_dir_fd, struct userns_request **ret, struct error *
 	struct userns_request *req = xcalloc(1, sizeof(*req));
 
 	req->userns_fd = req->output_fds[0] = req->output_fds[1] = -1;
-	if (maps_choose(&req->maps, &req->rung, &req->why, err) < 0) {
+	if (userns_choose(&req->maps, &req->rung, &req->why, err) < 0) {
 		free(req);
 		return -1;
 	}

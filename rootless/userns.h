@@ -31,6 +31,13 @@ enum userns_rung {
  * @ret_cause, @ret_remedy: owned, set when true: why not, and the command that mends it */
 bool userns_helpers_lack(char **ret_cause, char **ret_remedy);
 
+/**
+ * userns_choose() - the best map that can be had
+ * @ret_why: what keeps us from a better one, "cause; remedy"; owned, NULL: nothing
+ */
+int userns_choose(
+	struct id_maps *ret, enum userns_rung *ret_rung, char **ret_why, struct error **err);
+
 /* Acquiring overlaps with other work: begin early, finish when the descriptor is needed. */
 struct userns_request;
 

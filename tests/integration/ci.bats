@@ -162,6 +162,9 @@ in_private()
 	assert_output "0
 1000"
 	assert_stderr --regexp "one to the host.*no subordinate user ids for .* in '/etc/subuid'.*usermod --add-subuids"
+	run "$LIB/without" subids sh -c 'pod info | grep -c "size: 1$"; pod info | grep -c "no subordinate user ids"'
+	assert_output "2
+1"
 }
 
 @test "newuidmap that cannot do its work: one id, and the reason" {
