@@ -561,6 +561,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.unset_env = opts->unset_env,
 		.unset_env_all = opts->unset_env_all,
 		.image_volumes = opts->image_volumes,
+		.make_sources = docker_called(),
 		.exposed_ports = opts->exposed_ports,
 		.health = opts->health,
 	};

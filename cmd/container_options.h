@@ -43,7 +43,7 @@ struct container_options {
 #define CONTAINER_OPTIONS_INIT                                                                     \
 	((struct container_options){                                                               \
 		.pull = "missing",                                                                 \
-		.log_driver = "k8s-file",                                                          \
+		.log_driver = docker_called() ? "json-file" : "k8s-file",                          \
 		.shm_size_bytes = 65536 * 1024,                                                    \
 		.stop_timeout_s = 10,                                                              \
 		.sig_proxy = true,                                                                 \

@@ -193,8 +193,10 @@ static void add_options(
 		strbuf_addf(&usage, o.short_name ? "  -%c, " : "      ", o.short_name);
 		strbuf_addf(&usage, "--%s%s%s", o.name, *o.type ? " " : "", o.type);
 		strbuf_addf(out, "%-30s ", strbuf_str(&usage));
-		add_sentence(out, spec && spec->help ? spec->help : text ? text : "");
-		if (spec && spec->default_text)
+		add_sentence(out, spec && spec->help && state != DOCKER_DIFFERS ? spec->help
+				  : text                                        ? text
+										: "");
+		if (spec && spec->default_text && state != DOCKER_DIFFERS)
 			strbuf_addf(out, " (default %s)", spec->default_text);
 		strbuf_addch(out, '\n');
 	}

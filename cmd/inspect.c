@@ -10,11 +10,13 @@
 #include "cmd/volume_shared.h"
 #include "container/inspect.h"
 #include "image/image.h"
+#include "rootless/userns.h"
+#include "storage/usage.h"
 #include "util/mem.h"
 #include "util/str.h"
 
 struct inspect_options {
-	bool latest;
+	bool latest, size;
 	const char *format, *type;
 };
 
@@ -25,6 +27,8 @@ static const struct option_spec inspect_options[] = {
 		"format the output to a Go template or json", .default_text = "\"json\""),
 	OPTION_BOOL("latest", 'l', struct inspect_options, latest,
 		"act on the latest container pod is aware of"),
+	OPTION_BOOL("size", 's', struct inspect_options, size,
+		"display the total file sizes of containers"),
 	OPTION_STRING("type", 't', struct inspect_options, type, NULL,
 		"specify inspect-object type: all, container, image or volume",
 		.default_text = "\"all\"", .complete = COMPLETE_WORDS),
@@ -36,6 +40,7 @@ static const struct option_spec container_inspect_options[] = {
 		"format the output to a Go template or json", .default_text = "\"json\""),
 	OPTION_BOOL("latest", 'l', struct inspect_options, latest,
 		"act on the latest container pod is aware of"),
+	OPTION_BOOL("size", 's', struct inspect_options, size, "display the total file size"),
 	OPTION_END,
 };
 
@@ -74,10 +79,38 @@ static const struct {
 	{"container", inspect_container}, {"image", image_inspect}, {"volume", inspect_volume}};
 
 /* The first kind of object that has the name. */
-/* TYPED: for a template. */
-static int inspect_any(struct store *store, const char *type, const char *name, bool typed,
-	struct strbuf *text, struct error **err)
+/* What the container has written, and that with its image, into its object. */
+static int add_sizes(struct store *store, const char *name, struct strbuf *text, struct error **err)
 {
+	cleanup_container struct container *container = NULL;
+	cleanup_error struct error *removed = NULL, *no_userns = NULL;
+	cleanup_image struct image *image = NULL;
+	cleanup_close int userns_fd = -1;
+	cleanup_free char *path = NULL;
+	struct usage_item item = {.dir_fd = store->containers_fd};
+	uint64_t below = 0;
+
+	if (container_find(store, name, &container, err) < 0)
+		return -1;
+	item.path = path = xasprintf("%s/upper", container->config->id);
+	if (store->rootless)
+		userns_fd = userns_get(store->runtime_fd, &no_userns);
+	if (store_usage(store, &item, 1, userns_fd, err) < 0)
+		return -1;
+	if (container->config->image_id &&
+		image_lookup_id(store, container->config->image_id, &image, &removed) == 0)
+		below = image_size(store, image->config);
+	text->len--; /* the closing brace */
+	strbuf_addf(text, ",\"SizeRw\":%llu,\"SizeRootFs\":%llu}", (unsigned long long)item.bytes,
+		(unsigned long long)(item.bytes + below));
+	return 0;
+}
+
+/* FOR_TEMPLATE: docker's nil lists are empty ones. */
+static int inspect_any(struct store *store, const struct inspect_options *opts, const char *name,
+	bool for_template, struct strbuf *text, struct error **err)
+{
+	const char *type = opts->type;
 	bool all = strcmp(type, "all") == 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -87,8 +120,14 @@ static int inspect_any(struct store *store, const char *type, const char *name, 
 		if (!all && strcmp(type, kinds[i].type) != 0)
 			continue;
 		strbuf_reset(text);
-		if (kinds[i].run(store, name, &w, &one) == 0)
-			return docker_called() ? docker_shape(kinds[i].type, typed, text, err) : 0;
+		if (kinds[i].run(store, name, &w, &one) == 0) {
+			if (opts->size && kinds[i].run == inspect_container &&
+				add_sizes(store, name, text, err) < 0)
+				return -1;
+			return docker_called()
+				       ? docker_shape(kinds[i].type, for_template, text, err)
+				       : 0;
+		}
 		/* a name that is none of this kind, or two of its ids, may be one of another */
 		if (!all || (one->kind != ERR_NOT_FOUND && one->kind != ERR_INVALID))
 			return error_move(err, &one);
@@ -105,10 +144,11 @@ static int bad_type(const char *type, struct error **err)
 	return error_docker(err, "\"%s\" is not a valid value for --type", type);
 }
 
-int inspect_names(struct command_context *ctx, const struct command *command, const char *type,
-	const char *format, int argc, char **argv, struct error **err)
+static int inspect_all(struct command_context *ctx, const struct command *command,
+	const struct inspect_options *opts, int argc, char **argv, struct error **err)
 {
 	cleanup_strv char **rows = NULL;
+	bool for_template = opts->format && strcmp(opts->format, "json") != 0;
 	struct store *store;
 	int status = 0;
 
@@ -118,8 +158,7 @@ int inspect_names(struct command_context *ctx, const struct command *command, co
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 		cleanup_error struct error *one = NULL;
 		struct json_writer w = json_writer_init(&text, 0);
-		int result = argc ? inspect_any(store, type, argv[i],
-					    format && strcmp(format, "json") != 0, &text, &one)
+		int result = argc ? inspect_any(store, opts, argv[i], for_template, &text, &one)
 				  : inspect_container(store, NULL, &w, &one);
 
 		if (result == 0) {
@@ -129,7 +168,15 @@ int inspect_names(struct command_context *ctx, const struct command *command, co
 		error_wrap(&one, "inspecting object");
 		status = command_report(command, one, status);
 	}
-	return facts_print_rows(ctx, rows, format, err) < 0 ? -1 : status;
+	return facts_print_rows(ctx, rows, opts->format, err) < 0 ? -1 : status;
+}
+
+int inspect_names(struct command_context *ctx, const struct command *command, const char *type,
+	const char *format, int argc, char **argv, struct error **err)
+{
+	const struct inspect_options opts = {.type = type, .format = format};
+
+	return inspect_all(ctx, command, &opts, argc, argv, err);
 }
 
 static int inspect_run_common(struct command_context *ctx, const struct command *command,
@@ -146,7 +193,7 @@ static int inspect_run_common(struct command_context *ctx, const struct command 
 		return error_set(err, ERR_USAGE,
 			opts.latest ? "latest and arguments cannot be used together"
 				    : "no names or ids specified");
-	return inspect_names(ctx, command, opts.type, opts.format, argc - first, argv + first, err);
+	return inspect_all(ctx, command, &opts, argc - first, argv + first, err);
 }
 
 static int inspect_run(struct command_context *ctx, int argc, char **argv, struct error **err)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "container/container.h"
 #include "network/network.h"
 #include "util/mem.h"
@@ -77,7 +78,7 @@ static int port_run(struct command_context *ctx, int argc, char **argv, struct e
 	cleanup_container struct container *container = NULL;
 	struct port_query query = {0};
 	struct store *store;
-	int first, parsed, lines;
+	int first, parsed, lines = 0;
 	uint16_t range;
 
 	parsed = options_parse(&command_port, argc, argv, &opts, &first, err);
@@ -103,12 +104,15 @@ static int port_run(struct command_context *ctx, int argc, char **argv, struct e
 			return error_set(
 				err, ERR_USAGE, "'%s' is a range: name one port", argv[first]);
 	}
-	if (!container_is_running(container))
+	if (container_is_running(container))
+		lines = print_ports(ctx, container, &query, err);
+	else if (!docker_called())
 		return 0; /* as podman: nothing is published */
-	lines = print_ports(ctx, container, &query, err);
-	if (lines == 0 && query.port)
-		return error_set(
-			err, ERR_NOT_FOUND, "failed to find published port \"%s\"", argv[first]);
+	if (lines == 0 && query.port) {
+		error_set(err, ERR_NOT_FOUND, "failed to find published port \"%s\"", argv[first]);
+		return error_docker(err, "Error: No public port '%u/%s' published for %s",
+			query.port, query.udp ? "udp" : "tcp", argv[first - 1]);
+	}
 	return lines < 0 ? -1 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "cmd/docker.h"
 #include "cmd/select.h"
 #include "util/fs.h"
 #include "util/mem.h"
@@ -33,6 +34,8 @@ static void add_named(struct store *store, const struct command *command,
 		add(ret, container, name);
 	else if (!opts->ignore_missing || one->kind != ERR_NOT_FOUND)
 		*status = command_report(command, one, *status);
+	else if (docker_called()) /* rm --force: said, but no failure */
+		command_print_error(one);
 }
 
 int container_select(struct store *store, const struct command *command,

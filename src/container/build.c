@@ -1,10 +1,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "container/build.h"
 #include "container/parse_env.h"
@@ -168,12 +170,17 @@ static int resolve_mount(
 	} else if (mount->kind == CONTAINER_MOUNT_BIND) {
 		char *real = realpath(mount->source, NULL);
 
-		if (!real && errno == ENOENT)
-			return error_set(err, ERR_NOT_FOUND,
+		if (!real && errno == ENOENT) {
+			error_set(err, ERR_NOT_FOUND,
 				"statfs %s: no such file or directory: the source of a bind mount "
 				"must "
 				"exist",
 				mount->source);
+			return error_docker(err,
+				"Error response from daemon: invalid mount config for type "
+				"\"bind\": bind source path does not exist: %s",
+				mount->source);
+		}
 		if (!real)
 			return error_errno(err, errno, "mount source '%s'", mount->source);
 		free(mount->source);
@@ -183,13 +190,28 @@ static int resolve_mount(
 	return 0;
 }
 
+/* As docker does for -v, and for -v alone; a file that is there is left to be mounted. */
+static int make_source(const struct container_mount *mount, struct error **err)
+{
+	if (mount->kind != CONTAINER_MOUNT_BIND ||
+		faccessat(AT_FDCWD, mount->source, F_OK, 0) == 0 || errno != ENOENT)
+		return 0;
+	if (mkdir_p(mount->source, 0755, err) < 0)
+		return error_wrap(err, "make the source of a mount");
+	return 0;
+}
+
 static int build_mounts(
 	struct container_request *request, const struct image_config *image, struct error **err)
 {
 	__attribute__((cleanup(mount_set_clear))) struct mount_set set = {0};
 
-	if (add_mounts(&set, request->volumes, parse_volume, "--volume", err) < 0 ||
-		add_mounts(&set, request->mounts, parse_mount, "--mount", err) < 0 ||
+	if (add_mounts(&set, request->volumes, parse_volume, "--volume", err) < 0)
+		return -1;
+	for (size_t i = 0; request->make_sources && i < set.count; i++)
+		if (make_source(&set.items[i], err) < 0)
+			return -1;
+	if (add_mounts(&set, request->mounts, parse_mount, "--mount", err) < 0 ||
 		add_mounts(&set, request->tmpfs, parse_tmpfs, "--tmpfs", err) < 0)
 		return -1;
 	/* Another container's go where nothing of one's own is. */

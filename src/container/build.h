@@ -17,6 +17,7 @@ struct container_request {
 	char *const *unset_env; /* --unsetenv: names of defaults and the image's */
 	char *const *volumes, *const *mounts, *const *tmpfs;
 	char *const *mounts_from;   /* mounts of other containers' records: --volumes-from */
+	bool make_sources;          /* docker: a --volume's source that is not there is made */
 	const char *image_volumes;  /* "anonymous" (NULL), "tmpfs", "ignore" */
 	char *const *exposed_ports; /* --expose */
 	bool publish_all;           /* -P */

@@ -384,3 +384,31 @@ Total reclaimed space: [0-9.]+MB$"
 	assert_success
 	assert_output "Not logged in to $REGISTRY"
 }
+
+@test "quirks: sources of -v are made, rm --force says what is not there, sizes" {
+	load_busybox docker.io/library/busybox:latest
+	run docker run --rm -v "$PWD/made/dir:/x" busybox ls /x
+	assert_success
+	[ -d made/dir ]
+	run --separate-stderr docker run --rm --mount "type=bind,source=$PWD/not,destination=/x" busybox true
+	assert_status 125
+	assert_stderr --partial "bind source path does not exist: $PWD/not"
+	run --separate-stderr pod run --rm -v "$PWD/not:/x" busybox true
+	assert_status 125
+	[ ! -e not ]
+	docker create --name c busybox true >/dev/null
+	run --separate-stderr docker rm -f c nope
+	assert_success
+	assert_output c
+	assert_stderr "Error response from daemon: No such container: nope"
+	docker run --name d -P --expose 80 busybox sh -c 'printf 12345 >/file'
+	run docker inspect -s -f '{{.SizeRw}} {{.HostConfig.LogConfig.Type}}' d
+	assert_output "5 json-file"
+	run docker logs d
+	assert_success
+	docker start d >/dev/null
+	run docker port d 99
+	assert_status 1
+	run docker run --rm --network bridge busybox true
+	assert_success
+}
