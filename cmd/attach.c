@@ -8,6 +8,7 @@
 #include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "container/container.h"
+#include "container/events.h"
 #include "util/log.h"
 #include "util/mem.h"
 
@@ -112,6 +113,7 @@ static int attach_command_run(
 	attach.detach_keys = opts.detach_keys;
 	if (container->config->stdin_open && !opts.no_stdin)
 		attach.stdin_fd = STDIN_FILENO;
+	event_container(store, container, "attach", NULL);
 	result = attach_run(monitor_fd, &attach, &end, &exit_code, err);
 	return attach_status(result, end, exit_code, err);
 }

@@ -116,6 +116,7 @@ static const struct command_entry volume_commands[] = {
 static const struct command_entry system_commands[] = {
 	{"connection"},
 	{"df", &command_system_df},
+	{"events", &command_events},
 	{"doctor", &command_doctor, .hidden = true},
 	{"info", &command_info},
 	{"migrate", .instead = "there is nothing to migrate"},
@@ -195,8 +196,7 @@ static const struct command_entry root_commands[] = {
 	{"create", &command_create},
 	{"diff"},
 	{"doctor", &command_doctor},
-	{"events", .instead = "'pod wait' waits for a container's end, 'pod logs --follow' for its "
-			      "output"},
+	{"events", &command_events},
 	{"exec", &command_exec},
 	{"export", &command_export},
 	{"generate", &command_generate},

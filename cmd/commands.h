@@ -15,6 +15,7 @@ extern const struct command command_cp;
 extern const struct command command_create;
 extern const struct command command_docker_doc;
 extern const struct command command_doctor;
+extern const struct command command_events;
 extern const struct command command_exec;
 extern const struct command command_generate_systemd;
 extern const struct command command_healthcheck_run;

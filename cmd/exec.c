@@ -6,8 +6,10 @@
 #include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "container/container.h"
+#include "container/events.h"
 #include "container/exec.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 struct exec_command_options {
 	bool detach, interactive, latest, privileged, terminal;
@@ -49,6 +51,7 @@ static int exec_in(struct command_context *ctx, struct store *store, struct cont
 {
 	cleanup_free struct process_plan *plan = NULL;
 	cleanup_close int monitor_fd = -1;
+	cleanup_free char *command = NULL;
 	const struct container_exec_options plan_options = {
 		.args = args,
 		.env = opts->env,
@@ -87,7 +90,11 @@ static int exec_in(struct command_context *ctx, struct store *store, struct cont
 	monitor_fd = container_connect(store, container, err);
 	if (monitor_fd < 0)
 		return -1;
+	command = str_join(args, " ");
+	event_container(store, container, "exec", command);
 	result = exec_run(monitor_fd, plan, &exec, id, &end, &exit_code, err);
+	if (result == 0 && end == ATTACH_EXITED)
+		event_exec_died(store, container, command, exit_code);
 	if (result == 0 && opts->detach)
 		command_print(ctx, "%s\n", id);
 	return attach_status(result, end, exit_code, err);

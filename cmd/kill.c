@@ -1,7 +1,10 @@
 #include "config.h"
 
+#include <stdio.h>
+
 #include "cmd/commands.h"
 #include "cmd/select.h"
+#include "container/events.h"
 #include "util/mem.h"
 #include "util/signals.h"
 
@@ -44,8 +47,13 @@ static int kill_run(struct command_context *ctx, int argc, char **argv, struct e
 			continue;
 		if (container_signal(store, targets.items[i], number, &one) < 0)
 			status = command_report(&command_kill, one, status);
-		else
+		else {
+			char signal[12];
+
+			snprintf(signal, sizeof(signal), "%d", number);
+			event_container(store, targets.items[i], "kill", signal);
 			command_print(ctx, "%s\n", targets.names[i]);
+		}
 	}
 	strv_free(opts.cid_files);
 	return status;

@@ -2,6 +2,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/select.h"
+#include "container/events.h"
 #include "util/mem.h"
 #include "util/sealed.h"
 
@@ -56,8 +57,10 @@ static int restart_run(struct command_context *ctx, int argc, char **argv, struc
 			continue;
 		if (restart_one(store, container, time_s, &one) < 0)
 			status = command_report(&command_restart, one, status);
-		else
+		else {
+			event_container(store, container, "restart", NULL);
 			command_print(ctx, "%s\n", targets.names[i]);
+		}
 	}
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "cmd/prompt.h"
 #include "cmd/usage.h"
 #include "cmd/volume_shared.h"
+#include "container/events.h"
 #include "image/image.h"
 #include "rootless/userns.h"
 #include "util/log.h"
@@ -80,9 +81,10 @@ static int prune_volumes(struct command_context *ctx, struct store *store,
 			return -1;
 		if (user)
 			continue;
-		if (volume_remove(store, name, &one) == 0)
+		if (volume_remove(store, name, &one) == 0) {
+			event_volume(store, "remove", name);
 			strv_append(&removed, name);
-		else if (one->kind != ERR_NOT_FOUND)
+		} else if (one->kind != ERR_NOT_FOUND)
 			*status = command_report(&command_system_prune, one, *status);
 	}
 	print_list(ctx, "Deleted Volumes", removed);

@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "cmd/commands.h"
+#include "container/events.h"
 #include "storage/volume.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -46,7 +47,9 @@ static int volume_create_run(struct command_context *ctx, int argc, char **argv,
 	volume.labels = labels;
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
-	if (volume_create(store, &volume, &one) < 0 && !(opts.ignore && one->kind == ERR_CONFLICT))
+	if (volume_create(store, &volume, &one) == 0)
+		event_volume(store, "create", volume.name);
+	else if (!opts.ignore || one->kind != ERR_CONFLICT)
 		return error_move(err, &one);
 	command_print(ctx, "%s\n", volume.name);
 	return 0;

@@ -6,6 +6,7 @@
 #include "cmd/prompt.h"
 #include "cmd/usage.h"
 #include "cmd/volume_shared.h"
+#include "container/events.h"
 #include "util/mem.h"
 
 struct volume_prune_options {
@@ -77,9 +78,10 @@ static int volume_prune_run(struct command_context *ctx, int argc, char **argv, 
 	for (char **name = names; name && *name; name++) {
 		cleanup_error struct error *one = NULL;
 
-		if (volume_remove(store, *name, &one) == 0)
+		if (volume_remove(store, *name, &one) == 0) {
+			event_volume(store, "remove", *name);
 			strv_append(&removed, *name);
-		else if (one->kind != ERR_NOT_FOUND)
+		} else if (one->kind != ERR_NOT_FOUND)
 			status = command_report(&command_volume_prune, one, status);
 	}
 	if (docker_called())

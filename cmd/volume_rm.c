@@ -3,6 +3,7 @@
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/volume_shared.h"
+#include "container/events.h"
 #include "util/mem.h"
 
 struct volume_rm_options {
@@ -67,7 +68,10 @@ static int remove_one(struct store *store, const char *name, const struct volume
 				whole, user);
 		}
 	}
-	return volume_remove(store, whole, err);
+	if (volume_remove(store, whole, err) < 0)
+		return -1;
+	event_volume(store, "remove", whole);
+	return 0;
 }
 
 static int volume_rm_run(struct command_context *ctx, int argc, char **argv, struct error **err)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "container/container.h"
+#include "container/events.h"
 #include "container/names.h"
 #include "container/state.h"
 #include "monitor/monitor.h"
@@ -373,6 +374,7 @@ int container_create(struct store *store, struct container_config *config, struc
 		error_errno(err, errno, "create container '%.12s'", id);
 		goto undo;
 	}
+	event_container(store, container, "create", NULL);
 	*ret = steal_ptr(&container);
 	*ret_lock_fd = steal_fd(&lock_fd);
 	return 0;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "container/container.h"
+#include "container/events.h"
 #include "container/names.h"
 #include "container/policy.h"
 #include "container/state.h"
@@ -291,7 +292,7 @@ static int signal_settled(struct store *store, struct container *container, int 
 	}
 }
 
-int container_stop(
+static int stop(
 	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
 {
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
@@ -321,6 +322,18 @@ int container_stop(
 	if (result < 0)
 		return error_wrap(err, "stop container '%s'", container->config->name);
 	return result > 0 ? 0 : container_wait(store, container, false, NULL, err);
+}
+
+int container_stop(
+	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
+{
+	bool running = container_is_running(container);
+
+	if (stop(store, container, timeout_s, err) < 0)
+		return -1;
+	if (running)
+		event_container(store, container, "stop", NULL);
+	return 0;
 }
 
 int container_lock(struct container *container, bool wait, struct error **err)
@@ -418,6 +431,7 @@ int container_remove(struct store *store, struct container *container,
 	names_release(store, config->name, config->id);
 	/* A start may have been killed after its sockets and before its record. */
 	store_forget_sockets(store, config->id);
+	event_container(store, container, "remove", NULL);
 	if (store_discard(store, trash, err) < 0)
 		return error_wrap(err, "delete the files of container '%s'", config->name);
 	for (size_t i = 0;
@@ -449,5 +463,6 @@ int container_rename(
 		return error_wrap(err, "rename container '%s'", old);
 	}
 	names_release_locked(store, old, container->config->id);
+	event_container(store, container, "rename", old);
 	return 0;
 }

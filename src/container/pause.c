@@ -7,6 +7,7 @@
 
 #include "cgroup/cgroup.h"
 #include "container/container.h"
+#include "container/events.h"
 #include "container/limits.h"
 #include "container/state.h"
 #include "monitor/client.h"
@@ -83,6 +84,7 @@ int container_pause(
 	if (!pause)
 		(void)unlinkat(container->dir_fd, CONTAINER_PAUSED_FILE, 0);
 	container->status.state = pause ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+	event_container(store, container, pause ? "pause" : "unpause", NULL);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/events.h"
 #include "container/exec.h"
 #include "container/health.h"
 #include "container/limits.h"
@@ -591,6 +592,9 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	fd_replace(&start->stderr_fd, -1);
 	fill_handover(start, &sup, &handover);
 	service_started(&start->service, getpid(), &notes);
+	if (start->client_monitor_fd >= 0)
+		event_container(start->store, start->container, "attach", NULL);
+	event_container(start->store, start->container, "start", NULL);
 	reply_started(start->reply_monitor_fd, notes);
 	fd_replace(&start->reply_monitor_fd, -1);
 	if (!start->container->config->remove)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "container/events.h"
 #include "image/image.h"
 #include "registry/reference.h"
 #include "registry/registries_conf.h"
@@ -141,7 +142,10 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 		return -1;
 	ref = image->refs[0];
 	ref.reference = reference;
-	return image_ref_write(store, &ref, err);
+	if (image_ref_write(store, &ref, err) < 0)
+		return -1;
+	event_image(store, "tag", image->id, reference);
+	return 0;
 }
 
 /* All references of the image, whichever way it was found. */
@@ -180,7 +184,10 @@ static int untag_one(struct store *store, struct image *image, const char *refer
 {
 	if (last && keep_untagged(store, image, err) < 0)
 		return -1;
-	return image_ref_remove(store, reference, err);
+	if (image_ref_remove(store, reference, err) < 0)
+		return -1;
+	event_image(store, "untag", image->id, reference);
+	return 0;
 }
 
 static const char *find_reference(const struct image *image, const char *name)
@@ -275,6 +282,7 @@ static int delete_image(struct store *store, const struct image *image, struct i
 		}
 	}
 	strv_append(&ret->deleted, image->id);
+	event_image(store, "remove", image->id, image->refs[0].reference);
 	return 0;
 }
 
@@ -292,6 +300,7 @@ int image_remove(struct store *store, const char *name, bool force, const struct
 		if (image_ref_remove(store, reference, err) < 0)
 			return -1;
 		strv_append(&ret->untagged, reference);
+		event_image(store, "untag", image->id, reference);
 		return 0;
 	}
 	if (tag_count(image) > 1 && !force) {

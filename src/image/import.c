@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "container/events.h"
 #include "image/archive.h"
 #include "image/changes.h"
 #include "image/image.h"
@@ -163,5 +164,7 @@ int image_import(struct store *store, int in_fd, const char *reference,
 		return -1;
 	status = import_layer(store, staging, in_fd, opts, canonical, &archive, ret_id, err);
 	image_archive_clear(&archive);
+	if (status == 0)
+		event_image(store, "import", *ret_id, canonical);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container/events.h"
 #include "image/archive.h"
 #include "image/image.h"
 #include "image/layers.h"
@@ -368,6 +369,8 @@ int image_load_archive(struct store *store, int in_fd, const struct pull_events 
 		strv_free(l.names);
 		return -1;
 	}
+	for (char **name = l.names; name && *name; name++)
+		event_image(store, "loadfromarchive", NULL, *name);
 	*ret_names = l.names;
 	return 0;
 }

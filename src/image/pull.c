@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "container/events.h"
 #include "image/image.h"
 #include "image/layers.h"
 #include "registry/fetch_client.h"
@@ -265,5 +266,8 @@ int image_pull(struct store *store, const char *name, const struct pull_options 
 		return -1;
 	if (pull_resolved(store, fetcher, &resolved, &fetch, &opts->events, err) < 0)
 		return error_wrap(err, "%s", resolved.reference);
-	return image_lookup_reference(store, resolved.reference, ret, err);
+	if (image_lookup_reference(store, resolved.reference, ret, err) < 0)
+		return -1;
+	event_image(store, "pull", (*ret)->id, resolved.reference);
+	return 0;
 }

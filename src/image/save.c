@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/events.h"
 #include "image/archive.h"
 #include "image/image.h"
 #include "registry/reference.h"
@@ -631,5 +632,9 @@ int image_save(struct store *store, char *const *names, const struct save_option
 		if ((opts->multi ? add_image : add_extra_tag)(&s, *name, err) < 0)
 			return -1;
 	show_begin(&s);
-	return write_all_images(&s, err);
+	if (write_all_images(&s, err) < 0)
+		return -1;
+	for (char *const *name = names; *name; name++)
+		event_image(store, "save", NULL, *name);
+	return 0;
 }

@@ -389,6 +389,9 @@ void end_run(struct monitor *m)
 	exit_fd = exit_write(m, restart);
 	if (remove)
 		remove = record_release(m);
+	event_write(m, "died", NULL);
+	if (remove)
+		event_write(m, "remove", NULL);
 	exec_container_ended(m);
 	clients_report_exit(m);
 

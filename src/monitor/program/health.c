@@ -234,6 +234,8 @@ void health_ended(struct monitor *m, int exit_code, const char *why)
 	if (!m->ended) {
 		changed = judge(m, exit_code == 0);
 		write_file(m, exit_code, why);
+		if (changed)
+			event_write(m, "health_status", status_names[health->status]);
 		if (changed && health->status == HEALTH_UNHEALTHY)
 			act(m);
 	}

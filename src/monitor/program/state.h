@@ -285,6 +285,11 @@ void health_ended(struct monitor *m, int exit_code, const char *why);
 /** health_expired() - the check that runs has taken too long. */
 void health_expired(struct monitor *m);
 
+/* events.c */
+/** event_write() - append to the store's events. DETAIL, which needs no escapes, may be NULL. Uses
+ * the message and log buffers. */
+void event_write(struct monitor *m, const char *action, const char *detail);
+
 /* restart.c */
 /** container_stop() - stop signal, and SIGKILL after the container's stop timeout */
 void container_stop(struct monitor *m);
