@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""tutorial.py FILE [OLD=NEW...] - type every command of a tutorial, in order, in one shell, and compare.
+"""tutorial.py [--systemd] FILE [OLD=NEW...] - type every command of a tutorial, in order, in one shell, and compare.
 
-Commands stand in ```console blocks behind "$ ", their continuations behind "> ". Below is what standard output,
+Commands stand in ```console blocks (with --systemd in ```console systemd blocks, too) behind "$ ", their continuations behind "> ". Below is what standard output,
 or output and error together, must be: "..." stands for anything, runs of blanks for any blanks. A command fails the tutorial when it fails,
 unless what is below begins with "Error:": then it must fail, and that is its standard error. Lines behind
 "/ # " are typed at the prompt of the command before them, on a terminal. OLD=NEW replaces text first."""
@@ -16,13 +16,13 @@ MARK = "tutorial-command-ended"
 lib = os.path.dirname(os.path.abspath(__file__))
 
 
-def commands(text):
+def commands(text, kinds):
     """[line number, command, answers, [[typed, answers]...]] of each command"""
     found = []
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
-            inside = not inside and line == "```console"
+            inside = not inside and line[3:] in kinds
         elif not inside:
             continue
         elif line.startswith("$ "):
@@ -80,14 +80,19 @@ class Shell:
 
 
 def main():
-    with open(sys.argv[1]) as f:
+    words = sys.argv[1:]
+    kinds = ["console"]
+    if words[0] == "--systemd":
+        kinds.append("console systemd")
+        words = words[1:]
+    with open(words[0]) as f:
         text = f.read()
-    for replacement in sys.argv[2:]:
+    for replacement in words[1:]:
         old, _, new = replacement.partition("=")
         text = text.replace(old, new)
     shell = Shell()
     done = 0
-    for number, command, answers, typed in commands(text):
+    for number, command, answers, typed in commands(text, kinds):
         if typed:
             with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
                 file.write(command)
