@@ -446,3 +446,32 @@ local       v1"
 	run grep -c '^\.SH' man/pod-ps.1
 	assert_output 7
 }
+
+@test "a second spelling has the first one's manual page; hand-written text is part of it" {
+	mkdir -p manuals/man1 texts
+	cat >texts/pod-rm.md <<-'END'
+		see: stop, volume rm
+
+		Removes `it`.
+		.br is no request here.
+
+		## EXAMPLES
+		Thus:
+
+		    pod rm web
+
+		    pod rm -f 'web'
+
+		## NOTES
+		`one`
+		: the first.
+		* an item
+	END
+	pod __man manuals/man1 texts
+	run env MANWIDTH=80 MANPAGER=cat man -M manuals pod-container-rm
+	assert_success
+	assert_output --regexp '^POD-RM\(1\)'
+	assert_output --regexp 'Removes it\. +\.br is no request here\.'
+	assert_output --regexp "Thus:.*    pod rm web.*    pod rm -f 'web'.*NOTES.*one +the first.*an item"
+	assert_output --partial "pod(1), pod-stop(1), pod-volume-rm(1)"
+}
