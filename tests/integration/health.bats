@@ -177,3 +177,26 @@ assert all(entry["Output"] == "looked\n" and entry["Start"] < entry["End"] for e
 	run pod wait ends
 	assert_output 9
 }
+
+@test "wait --condition: healthy, unhealthy, running, exited" {
+	pod create --name later --network none localhost/busybox sh -c 'exit 6'
+	run pod wait --condition created later
+	assert_output -1
+	checked web --health-interval 200ms --health-retries 1
+	run timeout 30 pod wait --condition healthy web
+	assert_success
+	assert_output -1
+	pod exec web rm /ok
+	run timeout 30 pod wait --condition unhealthy --condition stopped web
+	assert_output -1
+	run pod wait --condition running,paused web
+	assert_output -1
+	pod wait --condition exited later >code 3>&- &
+	pod start later
+	wait $!
+	assert_equal "$(cat code)" 6
+	run --separate-stderr pod wait --condition asleep web
+	assert_fault 125 asleep
+	run --separate-stderr pod wait --interval x web
+	assert_fault 125 --interval
+}
