@@ -21,6 +21,13 @@ seconds()
 	echo "# $output" >&3
 }
 
+@test "kill -9 at random moments: containers that are started again" {
+	load_busybox
+	run python3 "$LIB/killer.py" --seconds "$(seconds 15)" --seed 20260103 --restart
+	assert_success
+	echo "# $output" >&3
+}
+
 @test "kill -9 at random moments: networks and pulls" {
 	load_busybox
 	start_registry plain

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments: killer.py --seconds N --seed N [--image NAME] [--pull REFERENCE] [--network]
+"""kill -9 at random moments: killer.py --seconds N --seed N [--image NAME] [--pull REFERENCE] [--network] [--restart]
 
 Every round starts one command, kills something a random moment later (the command, a monitor, the
 transfer helper, slirp4netns, a container's first process, everything at once), and then asks whether the
@@ -148,6 +148,15 @@ class Killer:
             (("run", "-d") + run + (image, "sleep", "1000"), ("restart", "-t", "0", "victim")),
             (("run", "-d", "--rm") + run + (image, "sleep", "1000"), ("kill", "victim")),
         ]
+        if self.args.restart:
+            again = ("run", "-d", "--restart", "always", "--health-cmd", "true", "--health-interval", "10ms") + run
+            commands = [
+                (again + (image, "true"), ("logs", "victim")),
+                (again + (image, "sleep", "0.02"), ("exec", "victim", "true")),
+                (again + (image, "sleep", "0.02"), ("stop", "-t", "0", "victim")),
+                (again + (image, "true"), ("restart", "-t", "0", "victim")),
+                (again + (image, "true"), ("rm", "-f", "-t", "0", "victim")),
+            ]
         if self.args.pull:
             commands += [((), ("pull", "-q", "--tls-verify=false", self.args.pull))] * 2
         before, command = rnd.choice(commands)
@@ -156,10 +165,15 @@ class Killer:
             what = rnd.choice([COMMAND, TRANSFER, TRANSFER, EVERYTHING])
             self.pod("rmi", "-f", self.args.pull, check=False)
         delay = rnd.random() ** 2 * (0.3 if command[0] == "pull" else 0.06)
+        if self.args.restart:
+            what = rnd.choice([COMMAND, COMMAND, MONITOR, EVERYTHING, INIT])
         self.plan = "%d: %s, then kill %s after %.1f ms of %s" % (
             number, " ".join(before) or "-", what, delay * 1000, " ".join(command))
         if before:
             self.pod(*before)
+        if self.args.restart:
+            # Over the first two pauses and what comes between them.
+            time.sleep(rnd.random() * 0.35)
         process = self.start(command)
         time.sleep(delay)
         self.kill(what)
@@ -200,6 +214,7 @@ def main():
     parser.add_argument("--image", default="localhost/busybox")
     parser.add_argument("--pull", default="")
     parser.add_argument("--network", action="store_true")
+    parser.add_argument("--restart", action="store_true")
     Killer(parser.parse_args()).campaign()
 
 
