@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/complete.h"
 #include "cmd/listing.h"
@@ -9,6 +10,7 @@
 #include "runtime/capability.h"
 #include "storage/image_store.h"
 #include "util/check.h"
+#include "util/fs.h"
 #include "util/mem.h"
 #include "util/signals.h"
 #include "util/str.h"
@@ -18,6 +20,28 @@
 extern char **environ;
 
 /* ---- what the store knows; a store that cannot be opened has nothing ---- */
+
+/* The store, but none is made for a --root that is still being typed. */
+static bool open_store(const struct completion *c, struct store **ret)
+{
+	const char *root = c->ctx->root, *below = root ? str_starts_with(root, "~/") : NULL;
+	cleanup_error struct error *ignored = NULL;
+	const char *home = getenv("HOME");
+	cleanup_free char *path = NULL, *version = NULL;
+	bool opened;
+
+	if (root) {
+		/* As the shell will expand it. */
+		path = below && home ? path_join(home, below) : xstrdup(root);
+		version = path_join(path, "version");
+		if (access(version, F_OK) < 0)
+			return false;
+		c->ctx->root = path;
+	}
+	opened = command_store(c->ctx, ret, &ignored) == 0;
+	c->ctx->root = root;
+	return opened;
+}
 
 enum { ANY = 0, RUNNING = 1, STOPPED = 2 };
 
@@ -46,8 +70,7 @@ static void offer_containers(const struct completion *c, int which, const char *
 	cleanup_error struct error *ignored = NULL;
 	struct store *store;
 
-	if (command_store(c->ctx, &store, &ignored) < 0 ||
-		container_index_load(store, &index, &ignored) < 0)
+	if (!open_store(c, &store) || container_index_load(store, &index, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < index.count; i++) {
 		const struct container_row *row = &index.rows[i];
@@ -70,8 +93,7 @@ static void offer_images(const struct completion *c)
 	struct store *store;
 	size_t count;
 
-	if (command_store(c->ctx, &store, &ignored) < 0 ||
-		image_list(store, &refs, &count, &ignored) < 0)
+	if (!open_store(c, &store) || image_list(store, &refs, &count, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = refs[i].reference;
@@ -95,8 +117,7 @@ static void offer_volumes(const struct completion *c, const char *suffix)
 	cleanup_error struct error *ignored = NULL;
 	struct store *store;
 
-	if (command_store(c->ctx, &store, &ignored) < 0 ||
-		volume_set_load(store, NULL, NULL, &set, &ignored) < 0)
+	if (!open_store(c, &store) || volume_set_load(store, NULL, NULL, &set, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < set.count; i++) {
 		cleanup_free char *name = xasprintf("%s%s", set.chosen[i]->name, suffix);
@@ -361,8 +382,6 @@ void complete_value(struct completion *c, const struct option_spec *spec)
 		const char *words[12];
 	} fixed[] = {
 		{"arch", {"amd64", "arm64", "arm", "386", "ppc64le", "riscv64", "s390x"}},
-		{"change", {"CMD ", "ENTRYPOINT ", "ENV ", "EXPOSE ", "LABEL ", "STOPSIGNAL ",
-				   "USER ", "VOLUME ", "WORKDIR "}},
 		{"format", {"json", "table"}},
 		{"log-opt", {"max-size=", "max-file="}},
 		{"mount", {"type=bind,source=", "type=volume,source=", "type=tmpfs,destination="}},
