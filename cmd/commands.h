@@ -13,6 +13,7 @@ extern const struct command command_container_inspect;
 extern const struct command command_container_prune;
 extern const struct command command_cp;
 extern const struct command command_create;
+extern const struct command command_diff;
 extern const struct command command_docker_doc;
 extern const struct command command_doctor;
 extern const struct command command_events;

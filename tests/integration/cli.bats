@@ -64,7 +64,7 @@ Try 'pod volume --help' for more information"
 @test "commands that are not there yet are refused in one line each" {
 	local command
 
-	for command in build commit compose push "network create" diff search \
+	for command in build commit compose push "network create" "image diff" search \
 		"system service" "container checkpoint" "image scp" "volume export"; do
 		# shellcheck disable=SC2086 # two words where there are two
 		run --separate-stderr pod $command x

@@ -277,3 +277,43 @@ start()
 	run pod export nothing
 	assert_status 125
 }
+
+@test "diff shows what was added, changed and deleted, and nothing else" {
+	make_image two.tar --name localhost/two:latest --layer busybox --layer - <<-'END' >/dev/null
+		[{"path": "d/one", "content": "1"}, {"path": "d/two", "content": "2"}, {"path": "gone/x", "content": "3"},
+		 {"path": "replaced/old", "content": "4"}]
+	END
+	pod load -q -i two.tar
+	pod create --name never localhost/two true
+	run pod diff never
+	assert_success
+	assert_output ""
+	pod run --name nothing -v data:/data localhost/two sh -c 'echo x >/data/x'
+	run pod diff nothing
+	assert_success
+	assert_output ""
+	pod run -d --name c -v data:/data localhost/two sh -c 'echo new >/d/one; rm /d/two; rm -r /gone
+		rm -r /replaced; mkdir /replaced; echo n >/replaced/new; mkdir -p /a/b; echo f >/a/b/f
+		touch /again; rm /again; ln -s x /link; echo ready; exec sleep 1000'
+	wait_until 10 sh -c 'pod logs c | grep -q ready'
+	local expected="A /a
+A /a/b
+A /a/b/f
+C /d
+C /d/one
+D /d/two
+D /gone
+A /link
+C /replaced
+D /replaced/old
+A /replaced/new"
+	run pod diff c
+	assert_output "$expected"
+	pod stop -t 0 c
+	run docker diff c
+	assert_output "$expected"
+	run pod container diff --format json c
+	assert_output '{"changed":["/d","/d/one","/replaced"],"added":["/a","/a/b","/a/b/f","/link","/replaced/new"],"deleted":["/d/two","/gone","/replaced/old"]}'
+	run pod diff nope
+	assert_status 125
+}
