@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,9 @@ struct create {
 
 /* -------- the directory -------- */
 
+#define CLAIM_WAITS   200
+#define CLAIM_WAIT_MS 10
+
 int oci_sweep(const struct oci_root *root, const char *id, int dir_fd, struct error **err)
 {
 	static const char *const files[] = {
@@ -63,6 +67,7 @@ int oci_sweep(const struct oci_root *root, const char *id, int dir_fd, struct er
 static int claim(struct create *c, struct error **err)
 {
 	const char *id = c->opts->id;
+	int waits = CLAIM_WAITS;
 	struct error *why = NULL;
 
 	for (int attempt = 0; attempt < 16; attempt++) {
@@ -84,7 +89,15 @@ static int claim(struct create *c, struct error **err)
 		}
 		if (why->kind != ERR_CONFLICT)
 			return error_move(err, &why);
-		error_free(why);
+		error_free(steal_ptr(&why));
+		/* What a killed create left behind dies, but not at once, and holds the lock so
+		 * long. */
+		if (waits-- > 0 &&
+			faccessat(c->dir_fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+			(void)poll(NULL, 0, CLAIM_WAIT_MS);
+			attempt--;
+			continue;
+		}
 		return error_set(err, ERR_CONFLICT, "container '%s' exists already", id);
 	}
 	if (c->lock_fd < 0)
