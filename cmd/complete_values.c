@@ -43,13 +43,23 @@ static bool open_store(const struct completion *c, struct store **ret)
 	return opened;
 }
 
-enum { ANY = 0, RUNNING = 1, STOPPED = 2 };
+enum wanted { ANY, ALIVE, PAUSED, ENDED };
 
-static bool is_wanted(const struct container_row *row, int which)
+static bool is_wanted(const struct container_row *row, enum wanted which)
 {
-	bool running = row->state == CONTAINER_RUNNING || row->state == CONTAINER_UNSUPERVISED;
+	bool ended = row->state == CONTAINER_CREATED || row->state == CONTAINER_EXITED;
 
-	return which == ANY || running == (which == RUNNING);
+	switch (which) {
+	case ALIVE:
+		return !ended;
+	case PAUSED:
+		return row->state == CONTAINER_PAUSED;
+	case ENDED:
+		return ended;
+	case ANY:
+		break;
+	}
+	return true;
 }
 
 /* Ids only for who has begun to type one: names say more. */
@@ -64,7 +74,7 @@ static void offer_id(const struct completion *c, const char *id, const char *des
 }
 
 /* SUFFIX: stands behind every name ("" or ":"). */
-static void offer_containers(const struct completion *c, int which, const char *suffix)
+static void offer_containers(const struct completion *c, enum wanted which, const char *suffix)
 {
 	cleanup_container_index struct container_index index = {0};
 	cleanup_error struct error *ignored = NULL;
@@ -183,7 +193,7 @@ static void offer_modes(const struct completion *c, const char *const *words)
 
 		inner.prefix = prefix;
 		inner.current = name;
-		offer_containers(&inner, RUNNING, "");
+		offer_containers(&inner, ALIVE, "");
 	} else {
 		complete_add(c, other, "share a container's");
 	}
@@ -277,7 +287,7 @@ static void offer_kind(struct completion *c, enum complete_kind kind)
 		offer_containers(c, ANY, "");
 		break;
 	case COMPLETE_RUNNING:
-		offer_containers(c, RUNNING, "");
+		offer_containers(c, ALIVE, "");
 		break;
 	case COMPLETE_IMAGE:
 		offer_images(c);
@@ -309,6 +319,21 @@ static void offer_checks(const struct completion *c)
 	offer_words(c, names);
 }
 
+static void offer_command_path(const struct completion *c)
+{
+	const struct command *group = &command_root;
+
+	for (char *const *word = c->taken; word && *word && group; word++) {
+		const struct command_entry *entry =
+			group->subcommands ? command_find(group, *word) : NULL;
+
+		group = entry ? entry->command : NULL;
+	}
+	for (const struct command_entry *e = group ? group->subcommands : NULL; e && e->name; e++)
+		if (e->command && !e->hidden)
+			complete_add(c, e->name, e->command->summary);
+}
+
 void complete_operand(struct completion *c)
 {
 	const char *name = c->command->name;
@@ -317,7 +342,11 @@ void complete_operand(struct completion *c)
 		offer_containers(c, ANY, ":");
 		c->files = "files";
 	} else if (str_equal(name, "start")) {
-		offer_containers(c, STOPPED, "");
+		offer_containers(c, ENDED, "");
+	} else if (str_equal(name, "unpause")) {
+		offer_containers(c, PAUSED, "");
+	} else if (str_equal(name, "help")) {
+		offer_command_path(c);
 	} else if (str_equal(name, "doctor")) {
 		offer_checks(c);
 	} else if (str_equal(name, "inspect") && c->command->complete == COMPLETE_CONTAINER) {
@@ -382,11 +411,15 @@ void complete_value(struct completion *c, const struct option_spec *spec)
 		const char *words[12];
 	} fixed[] = {
 		{"arch", {"amd64", "arm64", "arm", "386", "ppc64le", "riscv64", "s390x"}},
+		{"condition", {"created", "running", "paused", "exited", "stopped", "healthy",
+				      "unhealthy"}},
 		{"format", {"json", "table"}},
 		{"log-opt", {"max-size=", "max-file="}},
 		{"mount", {"type=bind,source=", "type=volume,source=", "type=tmpfs,destination="}},
 		{"os", {"linux"}},
 		{"platform", {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386"}},
+		{"restart-policy", {"no", "always", "on-failure", "on-success", "on-abnormal",
+					   "on-watchdog", "on-abort"}},
 		{"security-opt", {"no-new-privileges", "seccomp=", "seccomp=unconfined",
 					 "mask=", "unmask=", "unmask=ALL", "systempaths=unconfined",
 					 "label=disable", "proc-opts="}},

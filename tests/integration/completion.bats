@@ -20,6 +20,8 @@ offers()
 	assert_output $'list\nlogs\nls'
 	offers --log-level debug --root /nowhere volume ins
 	assert_output inspect
+	offers help volume cr
+	assert_output create
 	offers __
 	assert_output ""
 	offers nothing x
@@ -60,6 +62,8 @@ offers()
 	assert_output ":files --cidfile="
 	offers --root ""
 	assert_output ":directories "
+	offers wait --condition=un
+	assert_output --condition=unhealthy
 	offers doctor sub
 	assert_output subordinate-ids
 	run env -i "PATH=$PATH" "HOME=$HOME" ONLY=1 pod __complete -- run -e ON
