@@ -15,6 +15,9 @@
 
 /* How long the loop is idle before the buffers' pages go back. */
 #define IDLE_MS 200
+/* Bytes of the stack that are given back then, and that may be in use below a local variable. */
+#define STACK_DEPTH  32768u
+#define STACK_MARGIN 2048u
 /* The status of a container that --timeout ended: podman's. */
 #define TIMED_OUT_STATUS 255
 
@@ -78,10 +81,21 @@ static void reap(struct monitor *m)
 	}
 }
 
+/* What a deeper call left of the stack, most of all one that started an exec session. */
+static void give_back_stack(void)
+{
+	char here;
+	uintptr_t end = ((uintptr_t)&here - STACK_MARGIN) & ~(uintptr_t)4095;
+
+	/* ENOMEM where it never was that deep: what there is was given back. */
+	(void)madvise((void *)(end - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED);
+}
+
 /* Idle: what was touched costs memory for nothing. */
-static void give_back(struct monitor *m)
+__attribute__((noinline)) static void give_back(struct monitor *m)
 {
 	m->dirty = false;
+	give_back_stack();
 	if (!m->output_pending && !m->stdin_len)
 		(void)madvise(m->buffers, sizeof(*m->buffers), MADV_DONTNEED);
 }
@@ -147,7 +161,7 @@ static void close_on_exec_all(void)
 	monitor_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
-static bool monitor_init(struct monitor *m)
+__attribute__((noinline)) static bool monitor_init(struct monitor *m)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2,
 		SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ};
