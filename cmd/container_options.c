@@ -26,7 +26,7 @@
 
 static const char *const cgroups_modes[] = {"disabled", "enabled", "no-conmon", "split", NULL};
 static const char *const cgroupns_modes[] = {"host", "private", NULL};
-static const char *const log_drivers[] = {"k8s-file", "json-file", "none", NULL};
+static const char *const log_drivers[] = {"k8s-file", "json-file", "none", "passthrough", NULL};
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
 static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};

@@ -79,10 +79,12 @@ static int logs_of(
 	struct logs_sink sink = {.write = writer_write, .idle = writer_flush, .data = &writer};
 	int result;
 
-	if (str_equal(container->config->log_driver, "none"))
+	if (str_equal(container->config->log_driver, "none") ||
+		str_equal(container->config->log_driver, "passthrough"))
 		return error_set(err, ERR_CONFLICT,
-			"this container is using the 'none' log driver, cannot read logs: this "
-			"container is not logging output");
+			"this container is using the '%s' log driver, cannot read logs: this "
+			"container is not logging output",
+			container->config->log_driver);
 	if (!container_is_running(container))
 		opts.follow = false;
 	result = logs_read(container->dir_fd, &opts, &sink, err);

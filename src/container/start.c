@@ -122,12 +122,31 @@ static int make_pipe(int *ret_read, int *ret_write, struct error **err)
 	return 0;
 }
 
+/* Our own standard streams. A terminal is not handed in: the container could type into it. */
+static int pass_stdio(struct start *start, struct error **err)
+{
+	int *const ends[] = {&start->stdin_fd, &start->stdout_fd, &start->stderr_fd};
+
+	for (int i = 0; i < 3; i++) {
+		if (isatty(i))
+			return error_set(err, ERR_USAGE,
+				"the log driver 'passthrough' cannot be used on a terminal: "
+				"redirect standard input, output and error");
+		*ends[i] = fcntl(i, F_DUPFD_CLOEXEC, 3);
+		if (*ends[i] < 0)
+			return error_errno(err, errno, "duplicate descriptor %d", i);
+	}
+	return 0;
+}
+
 static int prepare_stdio(struct start *start, struct error **err)
 {
 	const struct container_config *config = start->container->config;
 
 	if (config->terminal)
 		return 0; /* init makes the terminal, in the container's devpts */
+	if (str_equal(config->log_driver, "passthrough"))
+		return pass_stdio(start, err);
 	if (config->stdin_open) {
 		if (make_pipe(&start->stdin_fd, &start->stdin_write_fd, err) < 0)
 			return -1;

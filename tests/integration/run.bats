@@ -342,3 +342,26 @@ s = json.loads(sys.stdin.read())
 assert s["fds"] == ["seccompFd"] and s["state"]["pid"] == s["pid"] > 1, s
 assert s["state"]["bundle"].endswith("/containers/" + s["state"]["id"]), s'
 }
+
+@test "--log-driver passthrough: the container has the caller's streams themselves" {
+	load_busybox
+	echo 'from the caller' >in
+	pod run --name direct --network none --log-driver passthrough localhost/busybox \
+		sh -c 'cat; echo out; echo err >&2; exit 3' <in >out 2>err || echo $? >status
+	assert_equal "$(cat status)" 3
+	assert_equal "$(cat out)" "from the caller
+out"
+	assert_equal "$(cat err)" err
+	run --separate-stderr pod logs direct
+	assert_fault 125 passthrough
+	pod run -d --name later --network none --log-driver passthrough localhost/busybox \
+		sh -c 'echo behind' <in >id 2>err
+	pod wait later
+	grep -q "^behind$" id
+	run --separate-stderr pod run -t --log-driver passthrough localhost/busybox true
+	assert_fault 125 passthrough
+	run --separate-stderr pod run --restart always --log-driver passthrough localhost/busybox true
+	assert_fault 125 --restart
+	run on_pty 'expect cannot be used on a terminal' pod run --rm --log-driver passthrough localhost/busybox true
+	assert_status 125
+}
