@@ -103,6 +103,17 @@ static int maps_own(struct id_maps *ret, struct error **err)
 	return 0;
 }
 
+/* As far as the id map can tell. */
+static bool in_initial_namespace(void)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free struct id_range *ranges = NULL;
+	size_t count;
+
+	return id_ranges_read("/proc/self/uid_map", &ranges, &count, &ignored) < 0 ||
+	       (count == 1 && ranges[0].count == UINT32_MAX);
+}
+
 bool userns_helpers_lack(char **ret_cause, char **ret_remedy)
 {
 	for (int i = 0; i < 2; i++) {
@@ -125,8 +136,11 @@ bool userns_helpers_lack(char **ret_cause, char **ret_remedy)
 			remedy = xasprintf("sudo chmod u+s %s", path);
 		} else if (fs.f_flag & ST_NOSUID) {
 			fault = "lies on a file system mounted nosuid";
-			remedy = xasprintf(
-				"sudo mount -o remount,suid $(findmnt -n -o TARGET -T %s)", path);
+			remedy = in_initial_namespace()
+					 ? xasprintf("sudo mount -o remount,suid $(findmnt -n -o "
+						     "TARGET -T %s)",
+						   path)
+					 : xstrdup("run pod outside of this container or sandbox");
 		} else if ((st.st_mode & S_ISUID) && st.st_uid != 0) {
 			fault = "does not belong to root here";
 			remedy = xstrdup("run pod outside of this container");

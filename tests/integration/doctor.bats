@@ -93,7 +93,7 @@ programs +ok$'
 @test "newuidmap: not installed, not set-user-ID, on a nosuid mount, and no_new_privs" {
 	finds newuidmap newuidmap warning 'not installed' 'sudo apt-get install uidmap'
 	finds setuid newuidmap warning 'is not set-uid root' 'sudo chmod u+s /usr/bin/newuidmap'
-	finds suid newuidmap warning nosuid remount
+	finds suid newuidmap warning nosuid 'outside of this container or sandbox'
 	run setpriv --no-new-privs pod doctor --format '{{.State}} {{.Found}}' newuidmap
 	assert_output --regexp '^warning .*no_new_privs'
 }
