@@ -545,7 +545,7 @@ static int take_command(struct line *l, struct strbuf *path, const struct docker
 			xasprintf("%s%s%s", strbuf_str(path), path->len ? " " : "", l->argv[l->i]);
 		const struct docker_command *found = docker_command_find(next);
 
-		if (!found)
+		if (!found || !*l->argv[l->i])
 			return not_a_command(err, next);
 		row = found;
 		strbuf_reset(path);

@@ -22,6 +22,9 @@ refused()
 	assert_status 1
 	assert_output "docker: 'unshare' is not a docker command.
 See 'docker --help'"
+	run docker "" ps
+	assert_status 1
+	assert_output --partial "'' is not a docker command"
 	run docker container exists x
 	assert_status 1
 	assert_output --partial "is not a docker command"
