@@ -1,17 +1,21 @@
 #include "config.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "cmd/select.h"
+#include "container/policy.h"
 #include "monitor/client.h"
+#include "util/filter.h"
 #include "util/mem.h"
 #include "util/sealed.h"
 #include "util/str.h"
 
 struct start_options {
 	bool attach, interactive, latest, all, sig_proxy;
+	char **filters;
 	const char *detach_keys, *conmon_pidfile;
 };
 
@@ -24,6 +28,8 @@ static const struct option_spec start_options[] = {
 		.complete = COMPLETE_FILE),
 	OPTION_STRING("detach-keys", 0, struct start_options, detach_keys, "KEYS",
 		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
+	OPTION_STRV("filter", 'f', struct start_options, filters, "KEY=VALUE",
+		"Only containers with restart-policy=, label= or name=VALUE"),
 	OPTION_BOOL("interactive", 'i', struct start_options, interactive, "Attach standard input"),
 	OPTION_BOOL("latest", 'l', struct start_options, latest, "The last created container"),
 	OPTION_BOOL("sig-proxy", 0, struct start_options, sig_proxy,
@@ -87,30 +93,53 @@ static int start_detached(struct store *store, struct container *container,
 			"cannot start paused container '%s', try unpause instead",
 			container->config->name);
 	/* Starting what runs is no error, as with docker and podman. */
-	if (container->status.state == CONTAINER_RUNNING)
+	if (container->status.state == CONTAINER_RUNNING ||
+		container->status.state == CONTAINER_RESTARTING)
 		return 0;
 	if (container_start(store, container, &start, &client_fd, &one) == 0)
 		return 0;
 	if (one->kind == ERR_CONFLICT && container_refresh(container, err) == 0 &&
-		container->status.state == CONTAINER_RUNNING)
+		(container->status.state == CONTAINER_RUNNING ||
+			container->status.state == CONTAINER_RESTARTING))
 		return 0; /* somebody else was faster */
 	return *err ? -1 : error_move(err, &one);
 }
 
-static int start_run(struct command_context *ctx, int argc, char **argv, struct error **err)
-{
-	struct start_options opts = {.sig_proxy = true, .detach_keys = "ctrl-p,ctrl-q"};
-	cleanup_targets struct container_targets targets = {0};
-	struct container_selection selection;
-	struct store *store;
-	int first, status = 0;
+static const char *const filter_keys[] = {"label", "name", "restart-policy", NULL};
 
-	if (options_parse(&command_start, argc, argv, &opts, &first, err) < 0 ||
+static bool match(const struct filter *filter, const void *row, void *data)
+{
+	const struct container_config *config = ((const struct container *)row)->config;
+	struct restart_policy policy = {.kind = RESTART_NO};
+	cleanup_error struct error *ignored = NULL; /* checked at create */
+
+	(void)data;
+	if (strcmp(filter->key, "label") == 0)
+		return label_matches(config->labels, filter->value);
+	if (strcmp(filter->key, "name") == 0)
+		return strcmp(config->name, filter->value) == 0;
+	(void)restart_policy_parse(config->restart_policy, &policy, &ignored);
+	return strcmp(restart_policy_name(policy.kind), filter->value) == 0;
+}
+
+static int start_all(struct command_context *ctx, const struct start_options *options, int argc,
+	char **argv, struct error **err)
+{
+	cleanup_targets struct container_targets targets = {0};
+	cleanup_filters struct filter_list filters = {0};
+	struct container_selection selection;
+	struct start_options opts = *options;
+	struct store *store;
+	int status = 0;
+
+	if (filters_parse(opts.filters, filter_keys, &filters, err) < 0 ||
 		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
 		return -1;
+	/* Filters choose among all, unless somebody was named. */
+	opts.all = opts.all || (filters.count && argc == 0 && !opts.latest);
 	selection = (struct container_selection){.all = opts.all, .latest = opts.latest};
-	if (container_select(store, &command_start, &selection, argc - first, argv + first,
-		    &targets, &status, err) < 0)
+	if (container_select(
+		    store, &command_start, &selection, argc, argv, &targets, &status, err) < 0)
 		return -1;
 	if (opts.conmon_pidfile && targets.count > 1)
 		return error_set(
@@ -125,13 +154,26 @@ static int start_run(struct command_context *ctx, int argc, char **argv, struct 
 	for (size_t i = 0; i < targets.count; i++) {
 		cleanup_error struct error *one = NULL;
 
-		if (opts.all && container_is_running(targets.items[i]))
+		if ((opts.all && container_is_running(targets.items[i])) ||
+			!filters_match(&filters, match, targets.items[i], NULL))
 			continue;
 		if (start_detached(store, targets.items[i], &opts, &one) < 0)
 			status = command_report(&command_start, one, status);
 		else
 			command_print(ctx, "%s\n", targets.names[i]);
 	}
+	return status;
+}
+
+static int start_run(struct command_context *ctx, int argc, char **argv, struct error **err)
+{
+	struct start_options opts = {.sig_proxy = true, .detach_keys = "ctrl-p,ctrl-q"};
+	int first, status;
+
+	status = options_parse(&command_start, argc, argv, &opts, &first, err);
+	if (status == 0)
+		status = start_all(ctx, &opts, argc - first, argv + first, err);
+	strv_free(opts.filters);
 	return status;
 }
 

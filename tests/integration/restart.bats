@@ -148,3 +148,16 @@ run"
 	run pod inspect --format '{{.Config.Timeout}} {{.State.ExitCode}}' limited
 	assert_output "1 255"
 }
+
+@test "after a reboot: start --filter restart-policy=" {
+	pod create --name always --network none --restart always localhost/busybox sleep 1000
+	pod create --name once --network none localhost/busybox sleep 1000
+	run pod start --all --filter restart-policy=always
+	assert_success
+	assert_output --regexp '^[0-9a-f]+$'
+	state_is always running
+	state_is once created
+	# What runs, or waits to run again, is no error.
+	run pod start always
+	assert_success
+}
