@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/listing.h"
@@ -47,6 +48,29 @@ void listing_ports_text(const char *ports, struct strbuf *out)
 				p.udp ? "udp" : "tcp");
 		port_mapping_clear(&p);
 	}
+}
+
+static bool is_published(const char *ports, const char *exposed)
+{
+	unsigned long number = strtoul(exposed, NULL, 10);
+	bool udp = str_ends_with(exposed, "/udp"), found = false;
+	struct port_mapping p;
+
+	while (next_port(&ports, &p)) {
+		found = found || (p.udp == udp && number >= p.container_port &&
+					 number < (unsigned long)p.container_port + p.range);
+		port_mapping_clear(&p);
+	}
+	return found;
+}
+
+void listing_exposed_text(const char *exposed, const char *ports, size_t start, struct strbuf *out)
+{
+	cleanup_strv char **list = listing_lines(exposed);
+
+	for (char **one = list; one && *one; one++)
+		if (!is_published(ports, *one))
+			strbuf_addf(out, "%s%s", out->len > start ? ", " : "", *one);
 }
 
 void listing_ports_json(const char *ports, struct json_writer *w)

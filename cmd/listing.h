@@ -10,6 +10,9 @@
 
 /** listing_ports_text() - "0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp" from docker's -p texts. */
 void listing_ports_text(const char *ports, struct strbuf *out);
+/** listing_exposed_text() - what of EXPOSED ("80/tcp") PORTS does not publish, behind what OUT has
+ * since START. */
+void listing_exposed_text(const char *exposed, const char *ports, size_t start, struct strbuf *out);
 /** listing_ports_json() - podman's array of {host_ip, container_port, host_port, range, protocol}.
  */
 void listing_ports_json(const char *ports, struct json_writer *w);

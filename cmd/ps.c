@@ -422,6 +422,17 @@ static void docker_mounts_text(const void *row, struct strbuf *out)
 	}
 }
 
+/* Of what runs; with what could be published. */
+static void docker_ports_text(const void *row, struct strbuf *out)
+{
+	size_t start = out->len;
+
+	if (!is_running(row_of(row)))
+		return;
+	listing_ports_text(row_of(row)->ports, out);
+	listing_exposed_text(row_of(row)->exposed, row_of(row)->ports, start, out);
+}
+
 static void docker_size_text(const void *row, struct strbuf *out)
 {
 	if (view_of(row)->size)
@@ -440,7 +451,7 @@ static const struct table_field docker_fields[] = {
 	{"Mounts", NULL, docker_mounts_text, "Mounts"},
 	{"Names", NULL, names_text, "Names"},
 	{"Networks", NULL, networks_text, "Networks"},
-	{"Ports", NULL, ports_text, "Ports"},
+	{"Ports", NULL, docker_ports_text, "Ports"},
 	{"RunningFor", "CREATED", created_human_text, "RunningFor"},
 	{"Size", NULL, docker_size_text, "Size"},
 	{"State", NULL, state_text, "State"},

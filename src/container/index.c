@@ -23,7 +23,7 @@
  *   struct index_header, struct index_record[count] sorted by id, string bytes.
  * Strings are NUL-terminated; records hold their offsets into the string bytes.
  */
-#define INDEX_MAGIC   0x78646e69646f7032ull
+#define INDEX_MAGIC   0x78646e69646f7033ull
 #define INDEX_MAX     (256u << 20)
 #define SETTLE_NS     30000000 /* more than the coarsest clock tick (10 ms) */
 #define RACY_MTIME_NS 0        /* in a record: read it again */
@@ -39,6 +39,7 @@ enum row_string {
 	ROW_VOLUMES,
 	ROW_NETWORK,
 	ROW_HEALTH,
+	ROW_EXPOSED,
 	ROW_STRING_COUNT,
 };
 
@@ -70,6 +71,7 @@ static const char **row_string(struct container_row *row, enum row_string which)
 		[ROW_VOLUMES] = &row->volumes,
 		[ROW_NETWORK] = &row->network,
 		[ROW_HEALTH] = &row->health,
+		[ROW_EXPOSED] = &row->exposed,
 	};
 
 	return fields[which];
@@ -202,6 +204,7 @@ static void row_from_container(
 		.labels = keep(index, str_join(config->labels, "\n")),
 		.mounts = keep(index, mount_words(config->mounts, false)),
 		.volumes = keep(index, mount_words(config->mounts, true)),
+		.exposed = keep(index, str_join(config->exposed_ports, "\n")),
 		.health = keep(index, xstrdup(health.status ? health.status : "")),
 		.network = keep(index, xstrdup(config->network_mode ? config->network_mode : "")),
 		.created_ns = config->created_ns,

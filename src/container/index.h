@@ -27,6 +27,7 @@ struct container_row {
 	const char *labels;     /* "k=v" joined by '\n' */
 	const char *mounts;     /* destinations joined by '\n' */
 	const char *volumes;    /* names of volumes joined by '\n' */
+	const char *exposed;    /* "80/tcp" joined by '\n', published or not; "" none */
 	const char *health;     /* "starting" "healthy" "unhealthy"; "" no check */
 	const char *network;    /* network mode as given */
 	uint64_t created_ns, started_ns, finished_ns; /* CLOCK_REALTIME; 0 never */

@@ -412,6 +412,12 @@ Total reclaimed space: [0-9.]+MB$"
 	docker start d >/dev/null
 	run docker port d 99
 	assert_status 1
+	docker run -d --name e --expose 99/udp --expose 81 -p 127.0.0.1::80-82 busybox sleep 1000 >/dev/null
+	run docker ps --filter name=e --format '{{.Ports}}'
+	assert_output --regexp '^127\.0\.0\.1:[0-9]+-[0-9]+->80-82/tcp, 99/udp$'
+	docker stop -t 0 e >/dev/null
+	run docker ps -a --filter name=e --format '{{.Ports}}'
+	assert_output ""
 	run docker run --rm --network bridge busybox true
 	assert_success
 }
