@@ -161,3 +161,20 @@ run"
 	run pod start always
 	assert_success
 }
+
+@test "a restart that fails says why in inspect" {
+	pod run -d --name gone --network none --restart always localhost/busybox sh -c 'sleep 0.5; exit 3'
+	# The program that would start it is not there any more.
+	printf '1\0/nosuch/pod\0' >"$STORE/containers/$(pod inspect --format '{{.Id}}' gone)/restart"
+	wait_until 20 state_is gone exited
+	run pod inspect --format '{{.State.ExitCode}} {{.State.Error}}' gone
+	assert_output --regexp '^3 .*No such file'
+	mkdir "$HOME/source"
+	pod run -d --name broken --network none --restart always -v "$HOME/source:/x" localhost/busybox \
+		sh -c 'until [ -e /x/go ]; do usleep 10000; done; exit 4'
+	touch "$HOME/source/go"
+	mv "$HOME/source" "$HOME/elsewhere"
+	wait_until 20 state_is broken exited
+	run pod inspect --format '{{.State.ExitCode}} {{.State.Error}}' broken
+	assert_output --regexp '^4 .*source'
+}

@@ -45,7 +45,7 @@ void end_prepare(struct monitor *m)
 }
 
 /* `exit`, whole or absent. Returns the file, to be synced later; -1 when the disk is full. */
-static int exit_write(struct monitor *m, bool restarting)
+static int exit_write(struct monitor *m, bool restarting, const char *error)
 {
 	char data[EXIT_SIZE_MAX];
 	struct text t = {.data = data, .capacity = sizeof(data)};
@@ -62,6 +62,11 @@ static int exit_write(struct monitor *m, bool restarting)
 	text_add_uint(&t, m->handover.started_realtime_ns);
 	text_add(&t, ",\"finishedAt\":");
 	text_add_uint(&t, m->finished_ns);
+	if (error) {
+		text_add(&t, ",\"error\":\"the container could not be started again: ");
+		text_add(&t, error);
+		text_add(&t, "\"");
+	}
 	text_add(&t, restarting ? ",\"restarting\":true}\n" : "}\n");
 	fd = openat(
 		dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -363,15 +368,19 @@ static void tail_leave(struct monitor *m)
 /* The container is to run again, under the same lock. Returns when it is not, after all. */
 static void end_restart(struct monitor *m, int *exit_fd)
 {
+	const char *error = NULL;
+
 	end_children();
 	clients_refuse_rest(m);
 	tail_leave(m);
 	for (unsigned int i = 0; i < m->client_high; i++)
 		client_drop(m, i);
-	if (restart_wait(m))
+	if (restart_wait(m)) {
 		restart_exec(m);
+		error = strerror(errno);
+	}
 	close_fd(exit_fd);
-	*exit_fd = exit_write(m, false);
+	*exit_fd = exit_write(m, false, error);
 }
 
 void end_run(struct monitor *m)
@@ -386,7 +395,7 @@ void end_run(struct monitor *m)
 	output_finish(m);
 	m->oom_killed = cgroup_oom_killed(m->handover.cgroup_fd);
 	notify_finish(m);
-	exit_fd = exit_write(m, restart);
+	exit_fd = exit_write(m, restart, NULL);
 	if (remove)
 		remove = record_release(m);
 	event_write(m, "died", NULL);
