@@ -116,8 +116,8 @@ static const struct command_entry volume_commands[] = {
 static const struct command_entry system_commands[] = {
 	{"connection"},
 	{"df", &command_system_df},
-	{"events", &command_events},
 	{"doctor", &command_doctor, .hidden = true},
+	{"events", &command_events},
 	{"info", &command_info},
 	{"migrate", .instead = "there is nothing to migrate"},
 	{"prune", &command_system_prune},
