@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -222,20 +221,30 @@ static bool is_waiting(const struct question *q)
 	return ioctl(q->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
-static bool memory_read(const struct question *q, uint64_t address, void *buf, size_t len)
+/* The memory that was the process's when it asked: a descriptor stays with it, a pid does not. */
+static int memory_open(const struct question *q, int flags)
 {
-	const struct iovec here = {.iov_base = buf, .iov_len = len};
-	const struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = len};
+	cleanup_close int fd = -1;
+	char path[32];
 
-	return process_vm_readv(q->pid, &here, 1, &there, 1, 0) == (ssize_t)len && is_waiting(q);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)q->pid);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd >= 0 && is_waiting(q) ? steal_fd(&fd) : -1;
 }
 
+static bool memory_read(const struct question *q, uint64_t address, void *buf, size_t len)
+{
+	cleanup_close int fd = memory_open(q, O_RDONLY);
+
+	return fd >= 0 && pread(fd, buf, len, (off_t)address) == (ssize_t)len;
+}
+
+/* Also where the process itself may only read: it is its own copy that changes. */
 static bool memory_write(const struct question *q, uint64_t address, const void *buf, size_t len)
 {
-	const struct iovec here = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
-	const struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = len};
+	cleanup_close int fd = memory_open(q, O_WRONLY);
 
-	return is_waiting(q) && process_vm_writev(q->pid, &here, 1, &there, 1, 0) == (ssize_t)len;
+	return fd >= 0 && pwrite(fd, buf, len, (off_t)address) == (ssize_t)len;
 }
 
 /* A string, page by page: what lies behind it may not be there. */
