@@ -265,6 +265,7 @@ static int check_terminal(const struct create *c, bool relayed, struct error **e
 static int bring_up(struct create *c, bool relayed, struct error **err)
 {
 	const struct oci_create_options *opts = c->opts;
+	cleanup_cgroup_resources struct cgroup_resources *resources = NULL;
 	struct runtime_options options = {
 		.stdin_fd = STDIN_FILENO,
 		.stdout_fd = STDOUT_FILENO,
@@ -278,7 +279,7 @@ static int bring_up(struct create *c, bool relayed, struct error **err)
 	};
 
 	if (check_terminal(c, relayed, err) < 0 || prepare_userns(c, err) < 0 ||
-		oci_group_make(c->spec, opts, &c->group, err) < 0)
+		oci_group_make(c->spec, opts, &c->group, &resources, err) < 0)
 		return -1;
 	options.userns_fd = c->userns_fd;
 	options.cgroup_fd = c->group.fd;
@@ -286,7 +287,9 @@ static int bring_up(struct create *c, bool relayed, struct error **err)
 	options.bundle = c->container.record.bundle;
 	if (runtime_create(c->spec, &options, &c->instance, err) < 0)
 		return -1;
-	if (write_record(c, err) < 0 || runtime_ready(&c->instance, err) < 0)
+	/* Init is busy with its mounts: this costs nothing. */
+	if (oci_group_limit(&c->group, resources, err) < 0 || write_record(c, err) < 0 ||
+		runtime_ready(&c->instance, err) < 0)
 		return -1;
 	if (opts->console_socket &&
 		oci_console_send(opts->console_socket, c->instance.terminal_fd, err) < 0)

@@ -97,7 +97,8 @@ static int apply_devices(
 	return cgroup_devices_apply(group, resources, err);
 }
 
-static int apply(struct cgroup *group, struct cgroup_resources *resources, struct error **err)
+int oci_group_limit(
+	const struct cgroup *group, struct cgroup_resources *resources, struct error **err)
 {
 	if (resources && (cgroup_apply(group, resources, err) < 0 ||
 				 apply_devices(group, resources, err) < 0))
@@ -106,11 +107,11 @@ static int apply(struct cgroup *group, struct cgroup_resources *resources, struc
 }
 
 int oci_group_make(const struct runtime_spec *spec, const struct oci_create_options *opts,
-	struct cgroup *ret, struct error **err)
+	struct cgroup *ret, struct cgroup_resources **ret_resources, struct error **err)
 {
 	cleanup_cgroup_resources struct cgroup_resources *resources = NULL;
 	cleanup_cgroup struct cgroup group = CGROUP_INIT;
-	cleanup_error struct error *why = NULL, *ignored = NULL;
+	cleanup_error struct error *why = NULL;
 	struct cgroup_request request = {
 		.manager = opts->cgroup_manager == OCI_SYSTEMD ? CGROUP_MANAGER_SYSTEMD
 							       : CGROUP_MANAGER_CGROUPFS,
@@ -145,11 +146,8 @@ int oci_group_make(const struct runtime_spec *spec, const struct oci_create_opti
 			xasprintf("no control group for the container (%s)", why->message));
 		return 0;
 	}
-	if (apply(&group, resources, err) < 0) {
-		(void)cgroup_destroy(&group, &ignored); /* the first failure is told */
-		return -1;
-	}
 	*ret = group;
 	group = CGROUP_INIT;
+	*ret_resources = steal_ptr(&resources);
 	return 0;
 }
