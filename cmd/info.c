@@ -10,7 +10,9 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/docker.h"
@@ -129,14 +131,41 @@ static void put_uptime(struct json_writer *w)
 	json_put_string(w, "uptime", text);
 }
 
-static void put_cgroups(struct json_writer *w)
+/* Those that a container can have: what is handed on to the user's manager, or to the group that we
+ * are in. */
+static char *usable_controllers(enum cgroup_manager manager, bool rootless)
+{
+	cleanup_cgroup struct cgroup cgroup = CGROUP_INIT;
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *path = NULL;
+	struct strbuf out = STRBUF_INIT;
+	unsigned int found = 0;
+
+	if (manager == CGROUP_MANAGER_SYSTEMD && rootless)
+		path = xasprintf("/user.slice/user-%u.slice/user@%u.service", geteuid(), geteuid());
+	else if (!rootless)
+		path = xstrdup("/");
+	else
+		(void)cgroup_own_path(&path, &ignored); /* without one there is none */
+	if (path && cgroup_open(path, &cgroup, &ignored) == 0 &&
+		(!rootless || faccessat(cgroup.fd, "cgroup.procs", W_OK, AT_EACCESS) == 0))
+		found = cgroup_controllers(&cgroup);
+	for (unsigned int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
+		if (found & 1u << i)
+			strbuf_addf(&out, "%s ", cgroup_controller_name(i));
+	return strbuf_detach(&out);
+}
+
+static void put_cgroups(struct json_writer *w, const char *wanted, bool rootless)
 {
 	struct statfs fs;
 	bool v2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
-	cleanup_free char *text = v2 ? read_fact("/sys/fs/cgroup/cgroup.controllers") : xstrdup("");
+	enum cgroup_manager manager = cgroup_manager_choose(
+		str_equal(wanted, "cgroupfs") ? CGROUP_MANAGER_CGROUPFS : CGROUP_MANAGER_AUTO);
+	cleanup_free char *text = usable_controllers(manager, rootless);
 	char *save = NULL;
 
-	json_put_string(w, "cgroupManager", "cgroupfs");
+	json_put_string(w, "cgroupManager", cgroup_manager_name(manager));
 	json_put_string(w, "cgroupVersion", v2 ? "v2" : "v1");
 	json_write_key(w, "cgroupControllers");
 	json_write_array_begin(w);
@@ -221,7 +250,8 @@ static void put_security(struct json_writer *w, bool rootless)
 	json_write_object_end(w);
 }
 
-static void put_host(struct json_writer *w, const struct store *store, char ***notes)
+static void put_host(struct json_writer *w, const struct command_context *ctx,
+	const struct store *store, char ***notes)
 {
 	struct utsname host = {0};
 
@@ -229,7 +259,7 @@ static void put_host(struct json_writer *w, const struct store *store, char ***n
 	json_write_key(w, "host");
 	json_write_object_begin(w);
 	json_put_string(w, "arch", FACTS_ARCH);
-	put_cgroups(w);
+	put_cgroups(w, ctx->cgroup_manager, store->rootless);
 	json_put_int(w, "cpus", get_nprocs());
 	put_distribution(w);
 	json_put_string(w, "hostname", host.nodename);
@@ -391,7 +421,7 @@ static int gather(struct command_context *ctx, struct strbuf *text, struct error
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
 	json_write_object_begin(&w);
-	put_host(&w, store, &notes);
+	put_host(&w, ctx, store, &notes);
 	put_plugins(&w);
 	put_registries(&w, &notes);
 	if (put_store(&w, ctx, store, &notes, err) < 0)

@@ -185,6 +185,29 @@ static int name_check(const char *name, struct error **err)
 	return 0;
 }
 
+/* A process comes into a group only where it may also write to what the two have in common. */
+static int check_common(const struct cgroup_hierarchy *h, const char *path, struct error **err)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *own = NULL;
+	cleanup_close int fd = -1;
+	size_t common = 0;
+
+	if (cgroup_own_path(&own, &ignored) < 0)
+		return 0; /* the kernel tells */
+	for (size_t i = 0; own[i] == path[i] && own[i]; i++)
+		if (path[i + 1] == '\0' || path[i + 1] == '/')
+			if (own[i + 1] == '\0' || own[i + 1] == '/')
+				common = i + 1;
+	own[common] = '\0';
+	fd = cgroup_dir_open(h, *own ? own : "/");
+	if (fd < 0 || faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) == 0)
+		return 0;
+	return error_errno(err, errno,
+		"move processes into control group '%s' from where this one is: '%s/cgroup.procs'",
+		path, own);
+}
+
 int cgroupfs_create(const struct cgroup_request *req, const struct cgroup_hierarchy *h,
 	struct cgroup *ret, struct error **err)
 {
@@ -201,12 +224,15 @@ int cgroupfs_create(const struct cgroup_request *req, const struct cgroup_hierar
 			return -1;
 		path = xasprintf("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
 	}
-	if (cgroup_path_check(path, "control group", err) < 0)
+	if (cgroup_path_check(path, "control group", err) < 0 || check_common(h, path, err) < 0)
 		return -1;
 	if (parent && strcmp(parent, DEFAULT_TOP) != 0) {
 		parent_fd = cgroup_dir_open(h, parent);
 		if (parent_fd < 0)
 			return error_errno(err, errno, "open control group '%s'", parent);
+		/* One of a run whose monitor was killed: its limits are not ours. */
+		if (!req->path)
+			(void)unlinkat(parent_fd, req->name, AT_REMOVEDIR);
 		hand_on(parent_fd, req);
 		if (make_path(parent_fd, path + strlen(strcmp(parent, "/") == 0 ? "" : parent),
 			    req->controllers, &fd) < 0)

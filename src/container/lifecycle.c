@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "cgroup/cgroup.h"
 #include "container/container.h"
 #include "container/events.h"
 #include "container/names.h"
@@ -392,6 +393,23 @@ static int still_running(const struct container_config *config, struct error **e
 		config->id);
 }
 
+/* What a killed monitor could not remove. */
+static void remove_group(const struct container *container)
+{
+	const struct container_status *status = &container->status;
+	cleanup_cgroup struct cgroup cgroup = CGROUP_INIT;
+	cleanup_error struct error *one = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1];
+
+	if (!status->cgroup || boot_id_get(boot_id, &one) < 0 ||
+		strcmp(boot_id, status->boot_id) != 0)
+		return;
+	/* Mostly it is gone, and that is no news. */
+	if (cgroup_open(status->cgroup, &cgroup, &one) == 0 &&
+		cgroup_kill(&cgroup, SIGKILL, &one) == 0)
+		(void)cgroup_destroy(&cgroup, &one);
+}
+
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err)
 {
@@ -423,6 +441,7 @@ int container_remove(struct store *store, struct container *container,
 		if (container_stop(store, container, opts->timeout_s, err) < 0)
 			return -1;
 	}
+	remove_group(container);
 	if (renameat(store->containers_fd, config->id, store->tmp_fd, trash) < 0) {
 		if (errno == ENOENT)
 			return 0;

@@ -416,6 +416,9 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 	if (container_limits_create(&start->limits, notes, err) < 0)
 		return -1;
 	opts.cgroup_fd = start->limits.cgroup.fd;
+	plan->spec->cgroups_path = xstrdup_null(start->limits.cgroup.path);
+	if (start->limits.cgroup.fd >= 0 && start->limits.resources)
+		plan->spec->resources = cgroup_resources_text(start->limits.resources);
 	if (runtime_create(plan->spec, &opts, &sup->instance, err) < 0)
 		return -1;
 	if (prepare_beside(start, sup, err) < 0) {
