@@ -16,6 +16,7 @@
 #include "monitor/program/state.h"
 
 /* Directories this deep are moved up before they are emptied: each level holds a descriptor. */
+#define NAME_LOCK_TRIES  100 /* a millisecond apart */
 #define REMOVE_DEPTH_MAX 100
 
 static void close_fd(int *fd)
@@ -118,8 +119,9 @@ static void volumes_release(struct monitor *m)
 
 /*
  * The record has gone, so the name dangles and anybody may take it over under names.lock; with that
- * lock the one we see is ours until we have removed it. Not waited for: who finds the name dangling
- * takes it over all the same.
+ * lock the one we see is ours until we have removed it. It is held for microseconds; its holder may
+ * have been stopped, though, so that we do not wait for ever: who finds the name dangling takes it
+ * over all the same.
  */
 static void name_release(const struct monitor_handover *h)
 {
@@ -127,8 +129,14 @@ static void name_release(const struct monitor_handover *h)
 	char target[MONITOR_ID_MAX + 16];
 	int lock_fd = openat(h->containers_dir_fd, "../names.lock",
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool locked = false;
 
-	if (lock_fd >= 0 && fcntl(lock_fd, F_OFD_SETLK, &whole) == 0) {
+	for (int i = 0; lock_fd >= 0 && !locked && i < NAME_LOCK_TRIES; i++) {
+		if (i > 0)
+			(void)poll(NULL, 0, 1);
+		locked = fcntl(lock_fd, F_OFD_SETLK, &whole) == 0;
+	}
+	if (locked) {
 		ssize_t len = readlinkat(h->names_dir_fd, h->name, target, sizeof(target) - 1);
 
 		target[len > 0 ? len : 0] = '\0';
