@@ -1,4 +1,4 @@
-# doc/tutorial.md does what it says: every command of it, in order; what needs systemd in tests/vm/tutorial.bats.
+# doc/tutorial.md does what it says: every command of it, in order, but for what needs systemd.
 load ../lib/common
 
 @test "the tutorial" {
