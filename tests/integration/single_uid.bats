@@ -298,24 +298,3 @@ dpkg_image()
 	run getfattr --absolute-names --only-values -n user.pod.owner "$(echo "$STORE"/containers/*/upper/usr/share/thing)"
 	assert_output 5:8
 }
-
-@test "apt installs Debian packages, with its own sandbox (long)" {
-	[ "${POD_TEST_LONG-}" ] || skip "make check-long"
-	# root of its namespace is another id, which may not come to our directory
-	TMPDIR=/var/tmp mmdebstrap --mode=unshare --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' --format=tar bookworm - >"$BATS_TEST_TMPDIR/debian.tar" 2>"$BATS_TEST_TMPDIR/log" || {
-		cat "$BATS_TEST_TMPDIR/log"
-		false
-	}
-	one pod import -q "$BATS_TEST_TMPDIR/debian.tar" localhost/debian
-	run one pod run --rm --network host -v /etc/apt/apt.conf.d:/etc/apt/apt.conf.d:ro -e DEBIAN_FRONTEND=noninteractive localhost/debian sh -c '
-		set -e
-		apt-get update
-		apt-get install -y --no-install-recommends cron dbus man-db openssh-server sudo nginx-light
-		dpkg --audit
-		su -s /bin/sh www-data -c "id -un"
-		echo finished'
-	assert_success
-	assert_output --regexp "www-data
-finished\$"
-	refute_output --partial "unsandboxed"
-}
