@@ -335,6 +335,7 @@ static int run_two(struct half *source, struct half *destination, struct error *
 	cleanup_close int pack_fd = -1, unpack_fd = -1;
 	struct userns_child packer, unpacker;
 	int pair[2];
+	bool broken;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(err, errno, "make a socket pair");
@@ -356,7 +357,8 @@ static int run_two(struct half *source, struct half *destination, struct error *
 	(void)userns_run_finish(&packer, &pack_error);
 	/* The packer notices a failed unpacker as a broken stream: then the unpacker's word counts.
 	 * An unpacker that got half a stream: the packer's. */
-	if (pack_error && !(unpack_error && pack_error->errnum == EPIPE))
+	broken = pack_error && (pack_error->errnum == EPIPE || pack_error->errnum == ECONNRESET);
+	if (pack_error && !(unpack_error && broken))
 		return error_move(err, &pack_error);
 	if (unpack_error)
 		return error_move(err, &unpack_error);
