@@ -26,7 +26,8 @@
 
 static const char *const cgroups_modes[] = {"disabled", "enabled", "no-conmon", "split", NULL};
 static const char *const cgroupns_modes[] = {"host", "private", NULL};
-static const char *const log_drivers[] = {"k8s-file", "json-file", "none", "passthrough", NULL};
+static const char *const log_drivers[] = {
+	"k8s-file", "json-file", "journald", "none", "passthrough", NULL};
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
 static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
@@ -122,7 +123,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRING("log-driver", 0, T, log_driver, "DRIVER", "Where output is kept",    \
 			.default_text = "k8s-file", .words = log_drivers),                         \
 		OPTION_STRV("log-opt", 0, T, log_options, "KEY=VALUE",                             \
-			"Option of the log driver: max-size, max-file"),                           \
+			"Option of the log driver: max-size, max-file; of journald: tag"),         \
 		LIMITS_MEMORY(T, limits),                                                          \
 		OPTION_STRV("mount", 0, T, mounts, "SPEC",                                         \
 			"Mount: type=bind|volume|tmpfs,source=...,destination=...[,option...]"),   \

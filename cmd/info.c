@@ -376,7 +376,7 @@ static void put_list(struct json_writer *w, const char *key, const char *const *
 
 static void put_plugins(struct json_writer *w)
 {
-	static const char *const logs[] = {"k8s-file", "json-file", "none", NULL};
+	static const char *const logs[] = {"k8s-file", "json-file", "journald", "none", NULL};
 	static const char *const networks[] = {"slirp4netns", "host", "none", NULL};
 	static const char *const volumes[] = {"local", NULL};
 

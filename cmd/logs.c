@@ -7,6 +7,7 @@
 
 #include "cmd/commands.h"
 #include "container/container.h"
+#include "monitor/journal_logs.h"
 #include "monitor/logs.h"
 #include "util/fs.h"
 #include "util/mem.h"
@@ -87,7 +88,10 @@ static int logs_of(
 			container->config->log_driver);
 	if (!container_is_running(container))
 		opts.follow = false;
-	result = logs_read(container->dir_fd, &opts, &sink, err);
+	result = str_equal(container->config->log_driver, "journald")
+			 ? journal_logs_read(
+				   container->dir_fd, container->config->id, &opts, &sink, err)
+			 : logs_read(container->dir_fd, &opts, &sink, err);
 	strbuf_clear(&writer.held);
 	return result;
 }

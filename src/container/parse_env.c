@@ -10,6 +10,7 @@
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/template.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 
@@ -159,6 +160,18 @@ int parse_log_option(const char *driver, const char *text, struct error **err)
 		return error_set(err, ERR_INVALID, "log-opt '%s': must be NAME=VALUE", text);
 	name = xstrndup(text, (size_t)(value - text));
 	value++;
+	if (str_equal(driver, "journald")) {
+		cleanup_template struct template *template = NULL;
+
+		/* How much it keeps is the journal's own affair (journald.conf). */
+		if (strcmp(name, "tag") != 0)
+			return error_set(err, ERR_UNSUPPORTED,
+				"log-opt '%s' is not available with log driver 'journald': tag is",
+				name);
+		if (template_parse(value, &template, err) < 0)
+			return error_wrap(err, "log-opt 'tag'");
+		return 0;
+	}
 	if (strcmp(name, "max-size") != 0 && strcmp(name, "max-file") != 0)
 		return error_set(err, ERR_UNSUPPORTED,
 			"log-opt '%s' is not available: max-size and max-file are", name);

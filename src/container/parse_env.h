@@ -19,5 +19,6 @@ int parse_label(char ***labels, const char *text, struct error **err);
 int parse_label_file(char ***labels, const char *path, struct error **err);
 /** parse_add_host() - "name:ip" or "name:host-gateway" checked. */
 int parse_add_host(const char *text, struct error **err);
-/** parse_log_option() - "max-size=10m", "max-file=3", checked; others refused by name. */
+/** parse_log_option() - "max-size=10m", "max-file=3", journald's "tag={{.Name}}", checked; others
+ * refused by name. */
 int parse_log_option(const char *driver, const char *text, struct error **err);

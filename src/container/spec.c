@@ -218,6 +218,8 @@ static int prepare_log(
 		plan->log_driver = LOG_DRIVER_NONE;
 	else if (str_equal(config->log_driver, "json-file"))
 		plan->log_driver = LOG_DRIVER_JSON_FILE;
+	else if (str_equal(config->log_driver, "journald"))
+		plan->log_driver = LOG_DRIVER_JOURNALD;
 	else
 		plan->log_driver = LOG_DRIVER_K8S_FILE;
 	plan->log_max_files = 1;

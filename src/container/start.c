@@ -15,6 +15,7 @@
 #include "container/events.h"
 #include "container/exec.h"
 #include "container/health.h"
+#include "container/journal.h"
 #include "container/limits.h"
 #include "container/policy.h"
 #include "container/ports.h"
@@ -626,6 +627,24 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	_exit(1);
 }
 
+static int open_log(struct start *start, struct error **err)
+{
+	const struct container *container = start->container;
+
+	if (start->plan->log_driver == LOG_DRIVER_NONE)
+		return 0;
+	if (start->plan->log_driver == LOG_DRIVER_JOURNALD) {
+		start->log_fd = container_journal_open(container, err);
+		return start->log_fd < 0 ? -1 : 0;
+	}
+	start->log_fd = openat(container->dir_fd, "log",
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (start->log_fd < 0)
+		return error_errno(
+			err, errno, "open the log of container '%s'", container->config->name);
+	return 0;
+}
+
 /* Everything that can fail before there is a process. USERNS (may be NULL) is taken. */
 static int start_prepare(
 	struct start *start, struct userns_request *userns, bool attach, struct error **err)
@@ -657,15 +676,8 @@ static int start_prepare(
 		goto fail;
 	if (attach && make_pair(&start->client_command_fd, &start->client_monitor_fd, err) < 0)
 		goto fail;
-	if (start->plan->log_driver != LOG_DRIVER_NONE) {
-		start->log_fd = openat(container->dir_fd, "log",
-			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (start->log_fd < 0) {
-			error_errno(err, errno, "open the log of container '%s'",
-				container->config->name);
-			goto fail;
-		}
-	}
+	if (open_log(start, err) < 0)
+		goto fail;
 	if (userns) {
 		start->userns_fd = userns_finish(steal_ptr(&userns), err);
 		if (start->userns_fd < 0)

@@ -265,6 +265,7 @@ size_t log_format(enum monitor_log_driver driver, const char *stream, const stru
 	case LOG_DRIVER_JSON_FILE:
 		return format_json(stream, time, carry, data, len, out, capacity, ret_used);
 	case LOG_DRIVER_NONE:
+	case LOG_DRIVER_JOURNALD:
 		break;
 	}
 	*ret_used = len;

@@ -2,22 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "monitor/logemit.h"
 #include "monitor/logline.h"
 #include "monitor/logs.h"
 #include "util/fs.h"
-#include "util/lock.h"
 #include "util/mem.h"
 #include "util/strbuf.h"
-#include "util/timefmt.h"
 
 #define BLOCK_SIZE    65536u
 #define LOG_FILES_MAX 1000 /* as the monitor keeps at most */
@@ -28,13 +24,10 @@
  */
 struct reader {
 	int dir_fd, fd;
-	const struct logs_options *opts;
-	const struct logs_sink *sink;
+	struct log_emitter emitter;
 	struct strbuf held; /* begin of a record whose end is not written yet */
-	struct strbuf scratch, out;
-	bool in_line[3]; /* a partial line was printed last on this stream */
-	bool skip;       /* the rest of an overlong record */
-	bool done;       /* past until_ns */
+	struct strbuf scratch;
+	bool skip; /* the rest of an overlong record */
 };
 
 static int file_open(int dir_fd, unsigned int number)
@@ -78,56 +71,18 @@ static int next_file(int dir_fd, int fd)
 	return newer;
 }
 
-static void add_time(struct strbuf *out, uint64_t time_ns)
-{
-	time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
-	struct tm tm;
-	long offset;
-
-	if (!localtime_r(&seconds, &tm))
-		return;
-	offset = tm.tm_gmtoff / 60;
-	strbuf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%09u", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		(unsigned int)(time_ns % NS_PER_SECOND));
-	if (offset == 0)
-		strbuf_addch(out, 'Z');
-	else
-		strbuf_addf(out, "%c%02ld:%02ld", offset < 0 ? '-' : '+', labs(offset) / 60,
-			labs(offset) % 60);
-}
-
 static int on_record(struct reader *r, const char *line, size_t len, struct error **err)
 {
 	struct log_record record;
 
-	if (!log_record_parse(line, len, &r->scratch, &record))
-		return 0;
-	if (record.time_ns < r->opts->since_ns)
-		return 0;
-	if (r->opts->until_ns && record.time_ns > r->opts->until_ns) {
-		r->done = true;
-		return 0;
-	}
-	strbuf_reset(&r->out);
-	if (!r->in_line[record.stream]) {
-		if (r->opts->name)
-			strbuf_addf(&r->out, "%s ", r->opts->name);
-		if (r->opts->timestamps) {
-			add_time(&r->out, record.time_ns);
-			strbuf_addch(&r->out, ' ');
-		}
-	}
-	strbuf_add(&r->out, record.text, record.len);
-	if (record.newline)
-		strbuf_addch(&r->out, '\n');
-	r->in_line[record.stream] = !record.newline;
-	return r->sink->write(r->sink->data, record.stream, strbuf_str(&r->out), r->out.len, err);
+	return log_record_parse(line, len, &r->scratch, &record)
+		       ? log_emit(&r->emitter, &record, err)
+		       : 0;
 }
 
 static int on_block(struct reader *r, const char *data, size_t len, struct error **err)
 {
-	while (len && !r->done) {
+	while (len && !r->emitter.done) {
 		const char *newline = memchr(data, '\n', len);
 		size_t part = newline ? (size_t)(newline - data) : len;
 
@@ -156,7 +111,7 @@ static int read_file(struct reader *r, struct error **err)
 {
 	char block[BLOCK_SIZE];
 
-	while (!r->done) {
+	while (!r->emitter.done) {
 		ssize_t n = read(r->fd, block, sizeof(block));
 
 		if (n < 0 && errno == EINTR)
@@ -174,7 +129,7 @@ static int read_file(struct reader *r, struct error **err)
 /* All files from the current one on. */
 static int read_files(struct reader *r, struct error **err)
 {
-	while (!r->done) {
+	while (!r->emitter.done) {
 		int next;
 
 		if (r->fd < 0)
@@ -263,7 +218,7 @@ static int tail_file(int fd, int64_t *lines, bool *last, off_t *ret_offset, stru
 /* Puts the reader where the last opts->tail lines begin. */
 static int seek_tail(struct reader *r, struct error **err)
 {
-	int64_t lines = r->opts->tail;
+	int64_t lines = r->emitter.opts->tail;
 	bool last = true;
 
 	for (unsigned int number = 0; number < LOG_FILES_MAX; number++) {
@@ -300,64 +255,31 @@ static void seek_oldest(struct reader *r)
 	}
 }
 
-/* Events of the container's directory: true in *RET_ENDED when one says that it has ended. */
-static int read_events(int inotify_fd, bool *ret_ended, struct error **err)
+static int follow(struct reader *r, struct log_watch *watch, struct error **err)
 {
-	char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t n = read(inotify_fd, data, sizeof(data));
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return error_errno(err, errno, "watch the log");
-	for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= n;) {
-		const struct inotify_event *event = (const void *)(data + at);
-
-		if ((event->mask & IN_MOVED_TO) && event->len && strcmp(event->name, "exit") == 0)
-			*ret_ended = true;
-		if (event->mask & (IN_DELETE_SELF | IN_IGNORED))
-			*ret_ended = true;
-		at += (ssize_t)(sizeof(*event) + event->len);
-	}
-	return 0;
-}
-
-/* How long to wait, in milliseconds: to until_ns, or for ever. */
-static int until_timeout(const struct logs_options *opts)
-{
-	uint64_t now = time_now_ns(), left;
-
-	if (!opts->until_ns)
-		return -1;
-	left = opts->until_ns > now ? (opts->until_ns - now) / 1000000 + 1 : 0;
-	return (int)MIN(left, (uint64_t)INT_MAX);
-}
-
-static int follow(struct reader *r, int inotify_fd, struct error **err)
-{
-	/* Kept open: closing it would be an event of its own. */
-	cleanup_close int lock_fd = openat(r->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	bool ended = false;
+	const struct logs_options *opts = r->emitter.opts;
+	const struct logs_sink *sink = r->emitter.sink;
 
 	/* The monitor writes the last of the log before `exit`, and holds the lock beyond it; one
 	 * that was killed has let go of the lock. */
 	for (;;) {
-		struct pollfd event = {.fd = inotify_fd, .events = POLLIN};
+		struct pollfd event = {.fd = watch->inotify_fd, .events = POLLIN};
 		int timeout, n;
 
-		if (lock_fd < 0 || lock_fd_is_held(lock_fd) == 0)
-			ended = true;
+		log_watch_look(watch);
 		if (read_files(r, err) < 0)
 			return -1;
-		if (r->sink->idle && r->sink->idle(r->sink->data, err) < 0)
+		if (sink->idle && sink->idle(sink->data, err) < 0)
 			return -1;
-		if (ended || r->done)
+		if (watch->ended || r->emitter.done)
 			return 0;
-		timeout = until_timeout(r->opts);
+		timeout = log_until_timeout(opts);
 		n = poll(&event, 1, timeout);
 		if (n < 0 && errno != EINTR)
 			return error_errno(err, errno, "wait for the log");
-		if (n == 0 && timeout >= 0 && until_timeout(r->opts) == 0)
-			ended = true;
-		if (n > 0 && read_events(inotify_fd, &ended, err) < 0)
+		if (n == 0 && timeout >= 0 && log_until_timeout(opts) == 0)
+			watch->ended = true;
+		if (n > 0 && log_watch_read(watch, err) < 0)
 			return -1;
 	}
 }
@@ -365,31 +287,24 @@ static int follow(struct reader *r, int inotify_fd, struct error **err)
 int logs_read(int dir_fd, const struct logs_options *opts, const struct logs_sink *sink,
 	struct error **err)
 {
-	struct reader r = {.dir_fd = dir_fd, .fd = -1, .opts = opts, .sink = sink};
-	cleanup_close int inotify_fd = -1;
-	char path[32];
+	struct reader r = {.dir_fd = dir_fd, .fd = -1, .emitter = {.opts = opts, .sink = sink}};
+	struct log_watch watch = LOG_WATCH_INIT;
 	int result = 0;
 
-	if (opts->follow) {
-		inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		/* IN_CLOSE_WRITE: of the log, and of the lock by a monitor that was killed */
-		if (inotify_fd < 0 || inotify_add_watch(inotify_fd, fd_path(dir_fd, path),
-					      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE |
-						      IN_DELETE_SELF) < 0)
-			return error_errno(err, errno,
-				"watch the log; see sysctl fs.inotify.max_user_instances");
-	}
+	if (opts->follow && log_watch_open(&watch, dir_fd, err) < 0)
+		return -1;
 	if (opts->tail >= 0)
 		result = seek_tail(&r, err);
 	else
 		seek_oldest(&r);
 	if (result == 0)
-		result = opts->follow ? follow(&r, inotify_fd, err) : read_files(&r, err);
+		result = opts->follow ? follow(&r, &watch, err) : read_files(&r, err);
 	if (result == 0 && sink->idle)
 		result = sink->idle(sink->data, err);
 	close_keep_errno(r.fd);
 	strbuf_clear(&r.held);
 	strbuf_clear(&r.scratch);
-	strbuf_clear(&r.out);
+	log_emitter_clear(&r.emitter);
+	log_watch_clear(&watch);
 	return result;
 }

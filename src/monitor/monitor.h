@@ -43,7 +43,12 @@
 #define MONITOR_NAME_MAX       255
 #define MONITOR_PATH_MAX       4096
 
-enum monitor_log_driver { LOG_DRIVER_K8S_FILE, LOG_DRIVER_JSON_FILE, LOG_DRIVER_NONE };
+enum monitor_log_driver {
+	LOG_DRIVER_K8S_FILE,
+	LOG_DRIVER_JSON_FILE,
+	LOG_DRIVER_NONE,
+	LOG_DRIVER_JOURNALD,
+};
 
 enum monitor_restart { MONITOR_RESTART_NO, MONITOR_RESTART_ON_FAILURE, MONITOR_RESTART_ALWAYS };
 
@@ -78,7 +83,9 @@ struct monitor_handover {
 	int32_t first_client_fd; /* connected client of the command that started us, -1 detached */
 	int32_t terminal_fd;     /* pty master */
 	int32_t stdin_fd, stdout_fd, stderr_fd; /* our ends of the pipes */
-	int32_t log_fd; /* containers/<id>/log opened O_APPEND, -1 for none */
+	/* containers/<id>/log opened O_APPEND, or the journal's socket (monitor/journal.h), -1 for
+	 * none */
+	int32_t log_fd;
 	int32_t namespace_fds[NAMESPACE_COUNT];
 	int32_t cgroup_fd;
 	int32_t answer_fd; /* where exec sessions' listeners go (runtime/single_id.h), -1 none */

@@ -148,6 +148,9 @@ static void test_log_option(void **state)
 		{"k8s-file", "path=/x", -1},
 		{"k8s-file", "tag=x", -1},
 		{"none", "max-size=10m", -1},
+		{"journald", "tag={{.Name}}", 0},
+		{"journald", "tag={{", -1},
+		{"journald", "max-size=10m", -1},
 	};
 
 	(void)state;

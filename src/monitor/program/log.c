@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "monitor/journal.h"
 #include "monitor/program/state.h"
 
 #define LOG_FILES_MAX 1000
@@ -49,7 +50,7 @@ int monitor_log_reopen(struct monitor *m)
 
 	if (m->log.driver == LOG_DRIVER_NONE)
 		return 0;
-	fd = log_create(m);
+	fd = m->log.driver == LOG_DRIVER_JOURNALD ? journal_connect() : log_create(m);
 	if (fd < 0)
 		return -1;
 	if (m->log.fd >= 0)
@@ -123,6 +124,13 @@ void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_
 
 	if (m->log.fd < 0)
 		return;
+	if (m->log.driver == LOG_DRIVER_JOURNALD) {
+		int why = monitor_journal_write(m, stream, data, len);
+
+		if (why)
+			log_turn_off(m, why);
+		return;
+	}
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
 	while (len) {
 		size_t used, n = log_format(m->log.driver, stream_names[stream], &now,

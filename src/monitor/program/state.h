@@ -15,8 +15,9 @@
 /*
  * The monitor program: one thread, one epoll loop, no heap. All of its state is one struct of
  * bounded tables in the bss, of which only touched pages cost memory. Nothing here blocks: not on a
- * client, not on the container's stdin; the only waits are epoll_wait() and, after the end has been
- * reported, the close of the last namespace and the reaping of killed children.
+ * client, not on the container's stdin; the only waits are epoll_wait(), once and for a bounded
+ * time a journal that does not keep up and, after the end has been reported, the close of the last
+ * namespace and the reaping of killed children.
  *
  * What is waited for is a *source*: a kind and an index into that kind's table, with the generation
  * of the slot, so that an event for a slot that was reused within one batch is recognised.
@@ -117,6 +118,8 @@ struct log {
 	int errnum; /* why it was turned off */
 	enum monitor_log_driver driver;
 	uint64_t size_bytes;
+	bool stalled;  /* the journal: it took nothing for as long as we wait */
+	uint64_t lost; /* messages since then */
 	struct log_carry carry[PROTOCOL_STREAM_COUNT];
 };
 
@@ -194,6 +197,12 @@ void monitor_log_write(struct monitor *m, int stream, const uint8_t *data, size_
 void monitor_log_end(struct monitor *m, int stream);
 /** monitor_log_reopen() - after somebody moved the file away. Returns 0 or -1 with errno. */
 int monitor_log_reopen(struct monitor *m);
+
+/* journal.c */
+/** monitor_journal_write() - to the journal, a message for each line or part of one. Waits for a
+ * bounded time, once, where the journal does not keep up; then messages are dropped, counted, and
+ * their number told. Returns 0, or why it cannot be written to: an errno. */
+int monitor_journal_write(struct monitor *m, int stream, const uint8_t *data, size_t len);
 
 /* output.c */
 void output_start(struct monitor *m);
