@@ -186,7 +186,10 @@ int main(int argc, char **argv)
 		return 0; /* it is not wanted any more */
 	if (r < 0)
 		return fail(r, NULL, "reach the service manager");
-	r = make_scope(bus, argv, request.pid);
+	r = make_scope(bus, argv, request.pid ? request.pid : (uint32_t)getpid());
+	if (r == 0 && !request.pid)
+		while (recv(0, &request, sizeof(request), 0) < 0 && errno == EINTR)
+			; /* keeps the scope until the container is in it */
 	/* No farewell to the bus: the process ends. */
 	return r;
 }

@@ -56,6 +56,10 @@ char *cgroup_unified_mount(void);
  */
 int cgroup_own_path(char **ret, struct error **err);
 
+/** cgroup_in_service() - is the calling process in a service of the manager that would make its
+ * scopes? That watches it by its group, and it may put processes into its scopes from there. */
+bool cgroup_in_service(void);
+
 /* What is asked of a manager. */
 struct cgroup_request {
 	enum cgroup_manager manager;
@@ -74,6 +78,9 @@ struct cgroup_request {
 	/* Cgroupfs without PATH, and the parent has processes, so that its controllers cannot be
 	 * handed on: may these be moved into a group `supervisor` beside the container's? */
 	bool may_move_others;
+	/* Systemd: the calling process stays in its own group, a service's: only the container is
+	 * in the scope. Cgroupfs: it always does. */
+	bool stay;
 	/* From cgroup_begin() with the same request; borrowed, NULL: not begun early. */
 	struct cgroup_pending *pending;
 };

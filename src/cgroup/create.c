@@ -55,15 +55,16 @@ int cgroup_begin(const struct cgroup_request *req, struct cgroup_pending **ret, 
 	return scope_begin(socket_path, unit, slice, ret, err);
 }
 
-/* The calling process is in the scope: it makes room for the container. */
+/* PID, this process or (stay) the helper, is in the scope: room is made for the container. */
 static int fill_scope(const struct cgroup_hierarchy *h, const struct cgroup_request *req,
-	const char *unit, struct cgroup *ret, struct error **err)
+	const char *unit, int pid_in_scope, struct cgroup *ret, struct error **err)
 {
 	cleanup_close int scope_fd = -1, own_fd = -1, fd = -1;
 	cleanup_free char *scope = NULL;
 	char pid[24];
 
-	if (cgroup_own_path(&scope, err) < 0)
+	snprintf(pid, sizeof(pid), "%d", pid_in_scope);
+	if (cgroup_path_of(pid, &scope, err) < 0)
 		return -1;
 	if (str_ends_with(scope, "/" SUPERVISOR))
 		scope[strlen(scope) - strlen("/" SUPERVISOR)] = '\0';
@@ -76,7 +77,6 @@ static int fill_scope(const struct cgroup_hierarchy *h, const struct cgroup_requ
 		return error_errno(err, errno, "open control group '%s'", scope);
 	/* A group with processes hands no controllers on. */
 	own_fd = cgroup_make_below(scope_fd, SUPERVISOR);
-	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (own_fd < 0 || cgroup_file_write(own_fd, "cgroup.procs", pid) < 0)
 		return error_errno(
 			err, errno, "move to '" SUPERVISOR "' in control group '%s'", scope);
@@ -101,9 +101,10 @@ static int systemd_create(const struct cgroup_request *req, const struct cgroup_
 
 	if (!pending && cgroup_begin(req, &pending, err) < 0)
 		return -1;
-	status = pending->fd < 0 ? 0 : scope_finish(pending, getpid(), err);
+	status = pending->fd < 0 ? 0 : scope_finish(pending, req->stay ? 0 : getpid(), err);
 	if (status == 0)
-		status = fill_scope(h, req, pending->unit, ret, err);
+		status = fill_scope(h, req, pending->unit,
+			req->stay && pending->fd >= 0 ? pending->helper_pid : getpid(), ret, err);
 	if (pending != req->pending)
 		cgroup_pending_free(pending);
 	return status;

@@ -160,14 +160,33 @@ int cgroup_dir_open(const struct cgroup_hierarchy *h, const char *path)
 
 int cgroup_own_path(char **ret, struct error **err)
 {
-	cleanup_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	return cgroup_path_of("self", ret, err);
+}
+
+bool cgroup_in_service(void)
+{
+	cleanup_free char *own = NULL, *manager = NULL;
+	cleanup_error struct error *ignored = NULL;
+
+	if (cgroup_own_path(&own, &ignored) < 0 || !str_ends_with(own, ".service"))
+		return false;
+	if (geteuid() == 0)
+		return true;
+	manager = xasprintf("/user@%u.service/", geteuid());
+	return strstr(own, manager) != NULL;
+}
+
+int cgroup_path_of(const char *pid, char **ret, struct error **err)
+{
+	cleanup_free char *file = xasprintf("/proc/%s/cgroup", pid);
+	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	size_t len;
 
 	if (fd < 0)
 		return error_set(err, ERR_UNSUPPORTED, "the kernel has no control groups");
 	if (read_fd_limited(fd, 1u << 20, &text, &len, err) < 0)
-		return error_wrap(err, "read '/proc/self/cgroup'");
+		return error_wrap(err, "read '%s'", file);
 	for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
 		const char *path = str_starts_with(line, "0::");
 

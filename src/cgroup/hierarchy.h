@@ -22,3 +22,6 @@ int cgroup_path_check(const char *path, const char *what, struct error **err);
 
 /** cgroup_dir_open() - the directory of the group PATH; -1 with errno. */
 int cgroup_dir_open(const struct cgroup_hierarchy *h, const char *path);
+
+/** cgroup_path_of() - as cgroup_own_path(), of the process PID ("self" or a number). */
+int cgroup_path_of(const char *pid, char **ret, struct error **err);

@@ -10,12 +10,14 @@
  * The helper libexec/pod/pod-systemd, which alone speaks D-Bus. It is started with the manager's
  * socket and the scope's names on its command line, connects, and waits on descriptor 0
  * (SOCK_SEQPACKET) for struct scope_request; it answers with one struct scope_reply, cut after its
- * text, and ends. It ends without a word when the other end is closed.
+ * text, and ends. It ends without a word when the other end is closed. Where the caller is to stay
+ * where it is, the helper itself is what the scope is made around; it ends when all copies of the
+ * other end are closed: by then the container is in.
  *
  *   pod-systemd scope SOCKET UNIT SLICE DESCRIPTION
  */
 struct scope_request {
-	uint32_t pid; /* the process that the scope is made around */
+	uint32_t pid; /* the process that the scope is made around; 0: the helper */
 };
 
 struct scope_reply {
@@ -44,5 +46,6 @@ int scope_names(
 /** scope_begin() - start the helper. Takes nothing over. @err: ERR_NOT_FOUND the helper */
 int scope_begin(const char *socket_path, const char *unit, const char *slice,
 	struct cgroup_pending **ret, struct error **err);
-/** scope_finish() - have PID put into the scope. PENDING stays the caller's. */
+/** scope_finish() - have PID put into the scope; 0: the helper, which waits there. PENDING stays
+ * the caller's. */
 int scope_finish(struct cgroup_pending *pending, pid_t pid, struct error **err);

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -69,6 +70,14 @@ static int device_rules(
 	return 0;
 }
 
+/* A service manager knows the monitor for its service's only in the service's group. podman leaves
+ * it there, too, wherever $INVOCATION_ID is set. */
+static bool stays(const struct container_config *config)
+{
+	return (str_equal(config->cgroups_mode, "no-conmon") || getenv("INVOCATION_ID")) &&
+	       cgroup_in_service();
+}
+
 int container_limits_begin(
 	const struct container_config *config, struct container_limits *ret, struct error **err)
 {
@@ -98,6 +107,7 @@ int container_limits_begin(
 		.path = split ? NULL : config->cgroup_parent,
 		.controllers = CONTROLLERS_ALWAYS | cgroup_controllers_needed(limits.resources),
 		.may_move_others = split || limits.resources,
+		.stay = stays(config),
 	};
 	if (limits.request.path && limits.request.manager == CGROUP_MANAGER_CGROUPFS)
 		limits.request.path = limits.path =
