@@ -11,8 +11,8 @@ in_journal()
 	mkdir -p "$BATS_TEST_TMPDIR/journal"
 	[ -e "$BATS_FILE_TMPDIR/busybox.tar" ] ||
 		make_image "$BATS_FILE_TMPDIR/busybox.tar" --name localhost/busybox >/dev/null
-	J=$BATS_TEST_TMPDIR/journal LIB=$LIB ARCHIVE=$BATS_FILE_TMPDIR/busybox.tar \
-		run --separate-stderr timeout 100 "$LIB/in-userns.py" --mount bash -c '
+	export J=$BATS_TEST_TMPDIR/journal LIB ARCHIVE=$BATS_FILE_TMPDIR/busybox.tar
+	run --separate-stderr timeout 100 "$LIB/in-userns.py" --mount bash -c '
 		mount -t tmpfs none /run/systemd 2>/dev/null || { mount -t tmpfs none /run && mkdir /run/systemd; } || exit 99
 		mkdir /run/systemd/journal && mount --bind "$J" /run/systemd/journal || exit 99
 		PATH=$J:$PATH
@@ -123,12 +123,13 @@ three"
 
 @test "a journal that takes nothing does not hold the container up; what is lost is counted" {
 	in_journal '
+		# lines of eight bytes, which no read cuts: a part of a line is a message, too
 		kill -STOP "$SERVER_PID"
-		run_ -d -i --name web localhost/busybox sh -c "seq 3000; touch /done; read x; echo last" >/dev/null
+		run_ -d -i --name web localhost/busybox sh -c "yes 1234567 | head -n 3000; touch /done; read x; echo last" >/dev/null
 		for _ in $(seq 500); do ! pod exec web test -e /done || break; sleep 0.05; done
 		pod exec web test -e /done || exit 98
 		kill -CONT "$SERVER_PID"
-		sleep 0.1
+		came 1
 		echo go | pod attach web >/dev/null
 		for _ in $(seq 500); do ! entries MESSAGE | grep -qx last || break; sleep 0.02; done
 		count=$(entries PRIORITY | grep -cx 6)
@@ -158,6 +159,28 @@ except Exception:
 		pod logs web'
 	assert_success
 	assert_output mine
+}
+
+@test "an idle monitor needs no more memory than with a log in a file" {
+	in_journal '
+		idle()
+		{
+			pod run -d --name "$1" --network none --log-driver "$1" localhost/busybox sh -c "seq 50; exec sleep 600" >/dev/null
+			pid=$(pod inspect --format "{{.State.ConmonPid}}" "$1")
+			# the pages of its buffers go back when the loop has been idle
+			for _ in $(seq 40); do
+				sleep 0.05
+				private=$(awk "/^Private_Dirty/ { sum += \$2 } END { print sum }" "/proc/$pid/smaps_rollup")
+				[ "$private" -gt "$2" ] || break
+			done
+			echo "$private"
+		}
+		file=$(idle k8s-file 0)
+		journal=$(idle journald "$file")
+		came 50
+		echo "$file $journal" >&2
+		[ "$journal" -le "$((file + 4))" ]'
+	assert_success
 }
 
 @test "what journalctl complains of is the error" {

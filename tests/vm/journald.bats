@@ -59,7 +59,8 @@ written()
 
 @test "a journal that is started again goes on with the same container" {
 	load_busybox
-	pod run -d -i --name lasting --network none --log-driver journald localhost/busybox cat >/dev/null
+	pod run -d -i --name lasting --network none --log-driver journald localhost/busybox \
+		sh -c 'read x; echo $x' >/dev/null
 	sudo systemctl restart systemd-journald
 	echo after | pod attach lasting >/dev/null
 	written lasting 1
