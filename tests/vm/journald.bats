@@ -61,8 +61,8 @@ written()
 	load_busybox
 	pod run -d -i --name lasting --network none --log-driver journald localhost/busybox \
 		sh -c 'read x; echo $x' >/dev/null
-	sudo systemctl restart systemd-journald
-	echo after | pod attach lasting >/dev/null
+	timeout 20 sudo systemctl restart systemd-journald || fail "restart: $?"
+	echo after | timeout 20 pod attach lasting >/dev/null || fail "attach: $?"
 	written lasting 1
 	run pod logs lasting
 	assert_output after
