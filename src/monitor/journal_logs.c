@@ -24,7 +24,7 @@
 #define ARGUMENTS_MAX 12
 /* The journal takes what a container wrote last a little after its end: following stops when there
  * was nothing new for so long. */
-#define SETTLE_MS 500
+#define SETTLE_MS 2000
 
 /* The value of a field: text, or bytes. Fields that were given twice are arrays of those. */
 static bool field_value(const struct json *field, struct strbuf *out)
