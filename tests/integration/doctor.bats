@@ -79,7 +79,12 @@ programs +ok$'
 }
 
 @test "a directory service that has no subordinate ids for the account" {
-	finds directory subordinate-ids warning 'directory service' /etc/nsswitch.conf
+	# Where the service's module is missing, shadow's getsubids reads the files instead.
+	run --separate-stderr "$LIB/without" directory sh -c 'printf "#!/bin/sh\nexit 1\n" >getsubids; chmod 755 getsubids
+		PATH=$PWD:$PATH exec pod doctor --format "{{.State}}|{{.Found}}|{{.Cost}}|{{.Remedy}}" subordinate-ids'
+	assert_output --regexp '^warning\|[^|]+\|[^|]+\|.+$'
+	assert_output --partial 'directory service'
+	assert_output --partial /etc/nsswitch.conf
 }
 
 @test "subordinate ids of a directory service are found" {

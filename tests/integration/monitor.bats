@@ -398,6 +398,7 @@ gone()
 
 	[ -z "${POD_TEST_LONG-}" ] || count=1000000
 	run_detached many -- sleep 1000
+	pod exec many true # its monitor is the small program by now
 	run "$LIB/attach_many.py" "$count" "$XDG_RUNTIME_DIR/pod/$(pod inspect -f '{{.Id}}' many).sock" \
 		"$(monitor_pid many)"
 	assert_success
