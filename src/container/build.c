@@ -370,6 +370,9 @@ static int check_words(const struct container_config *config, struct error **err
 	if (config->remove && str_equal(config->health_on_failure, "restart"))
 		return error_set(err, ERR_USAGE,
 			"the --rm option conflicts with --health-on-failure=restart");
+	if (str_equal(config->sdnotify, "healthy") && !health_is_checked(config))
+		return error_set(err, ERR_USAGE,
+			"--sdnotify=healthy needs a health check: give one with --health-cmd");
 
 	if (parse_security_options(config->security_opts, &security, err) < 0)
 		return -1;

@@ -45,6 +45,21 @@ STATUS=here"
 	refute_output --partial x
 }
 
+@test "--sdnotify=healthy: ready when the health check first succeeds, and never without one" {
+	load_busybox
+	manager notify pod run -d --name c --sdnotify=healthy --health-cmd 'test -e /ok' --health-interval 200ms \
+		localhost/busybox sleep 1000
+	assert_success
+	assert_output --partial "MAINPID=N"
+	refute_output --partial READY
+	manager notify @ sh -c 'pod run -d --name d --sdnotify=healthy --health-cmd true --health-interval 200ms \
+		localhost/busybox sleep 1000; pod wait --condition healthy d >/dev/null'
+	assert_output --partial "MAINPID=N"
+	assert_output --partial "READY=1"
+	run --separate-stderr pod run --sdnotify=healthy localhost/busybox true
+	assert_fault 125 --sdnotify=healthy --health-cmd
+}
+
 @test "--sdnotify=ignore: nothing is said" {
 	load_busybox
 	manager notify pod run --rm --sdnotify=ignore localhost/busybox sh -c 'echo "${NOTIFY_SOCKET-none}"'

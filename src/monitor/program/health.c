@@ -186,6 +186,7 @@ static bool judge(struct monitor *m, bool passed)
 	if (passed) {
 		health->failing_streak = 0;
 		health->status = HEALTH_HEALTHY;
+		notify_healthy(m);
 	} else if (health->status != HEALTH_STARTING ||
 		   monotonic_ms() - m->begun_ms >= h->health_start_period_ms) {
 		if (health->failing_streak < UINT32_MAX)
