@@ -11,8 +11,9 @@
  * an exec session (in the monitor program, another C library, no heap worth the name). Everything
  * it needs is in a plan: one flat, position-independent block that can be handed over in a memfd.
  *
- * process.c is compiled into both programs: it uses async-signal-safe calls and its own stack only,
- * no struct error, no util/ code that allocates.
+ * The files of the stage (MONITOR_SHARED in src/monitor/shared.mk; process_stage.h) are compiled
+ * into both programs: they use async-signal-safe calls and their own stack only, no struct error,
+ * no util/ code that allocates.
  */
 
 #define PROCESS_PLAN_MAGIC  0x6e6c7031u
