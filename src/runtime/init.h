@@ -5,6 +5,8 @@
 #include "runtime/process.h"
 #include "runtime/runtime.h"
 
+struct mount_options;
+
 /* What init works with: all prepared before it is cloned. */
 struct init_context {
 	const struct runtime_spec *spec;
@@ -53,12 +55,23 @@ __attribute__((noreturn)) void init_reap(int child);
  * that it forks from now on. (reaper.c) */
 void init_hide_command_line(void);
 
-/* mounts.c */
+/* mount_make.c */
 /* Make /proc before anything else, for who can do without (runtime_options.can_share_pids). */
 int init_try_proc(struct init_context *context, struct error **err);
+/** init_mount_is_bind() - does MOUNT show what is there already? */
+bool init_mount_is_bind(const struct runtime_mount *mount, const struct mount_options *opts);
+/** init_make_mount() - MOUNT, one of the spec's, detached; a descriptor. */
+int init_make_mount(struct init_context *context, const struct runtime_mount *mount,
+	const struct mount_options *opts, struct error **err);
+
+/* mounts.c */
 int init_mount_all(struct init_context *context, struct error **err);
+
+/* masks.c */
 int init_mask_paths(struct init_context *context, struct error **err);
 int init_readonly_paths(struct init_context *context, struct error **err);
+
+/* sysctl.c */
 int init_write_sysctls(struct init_context *context, struct error **err);
 
 /* devices.c */

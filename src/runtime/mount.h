@@ -21,6 +21,7 @@ struct mount_options {
 	char **data;       /* "key" or "key=value" for the file system; owned */
 };
 
+/* mount_words.c */
 /** mount_options_parse() - the words of an OCI mount (runtime-spec config.md, "Linux mount
  * options"). Words that are no flags go to the file system. @err: ERR_UNSUPPORTED: a word that the
  * descriptor-based API has no place for */
@@ -29,6 +30,7 @@ void mount_options_clear(struct mount_options *opts);
 /** mount_option_words() - all words that are not handed to the file system; owned. */
 char **mount_option_words(void);
 
+/* mount.c */
 /** mount_new() - a detached mount of file system TYPE. SOURCE may be NULL. Returns its descriptor,
  * or -1; (*err)->errnum has the kernel's answer. */
 int mount_new(
