@@ -9,6 +9,7 @@
 #include "cmd/usage.h"
 #include "cmd/volume_shared.h"
 #include "container/events.h"
+#include "container/volume_uses.h"
 #include "image/image.h"
 #include "rootless/userns.h"
 #include "util/log.h"
@@ -67,6 +68,7 @@ static int prune_images(struct command_context *ctx, struct store *store,
 static int prune_volumes(struct command_context *ctx, struct store *store,
 	const struct system_prune_options *opts, int *status, struct error **err)
 {
+	cleanup_volume_uses struct volume_uses uses = volume_uses_init(store);
 	cleanup_volume_set struct volume_set set = {0};
 	cleanup_strv char **removed = NULL;
 
@@ -74,10 +76,9 @@ static int prune_volumes(struct command_context *ctx, struct store *store,
 		return -1;
 	for (size_t i = 0; i < set.count; i++) {
 		cleanup_error struct error *one = NULL;
-		cleanup_free char *user = NULL;
-		const char *name = set.chosen[i]->name;
+		const char *user, *name = set.chosen[i]->name;
 
-		if (container_uses_volume(store, name, &user, err) < 0)
+		if (volume_uses_find(&uses, name, &user, err) < 0)
 			return -1;
 		if (user)
 			continue;

@@ -7,6 +7,7 @@
 #include "cmd/usage.h"
 #include "cmd/volume_shared.h"
 #include "container/events.h"
+#include "container/volume_uses.h"
 #include "util/mem.h"
 
 struct volume_prune_options {
@@ -28,14 +29,15 @@ static const char *const filter_keys[] = {"label", "name", "since", "until", NUL
 static int find_unused(struct store *store, char *const *filters, char ***ret, struct error **err)
 {
 	cleanup_volume_set struct volume_set set = {0};
+	cleanup_volume_uses struct volume_uses uses = volume_uses_init(store);
 	cleanup_strv char **names = NULL;
 
 	if (volume_set_load(store, filters, filter_keys, &set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set.count; i++) {
-		cleanup_free char *user = NULL;
+		const char *user;
 
-		if (container_uses_volume(store, set.chosen[i]->name, &user, err) < 0)
+		if (volume_uses_find(&uses, set.chosen[i]->name, &user, err) < 0)
 			return -1;
 		if (!user)
 			strv_append(&names, set.chosen[i]->name);

@@ -3,7 +3,9 @@
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/volume_shared.h"
+#include "container/container.h"
 #include "container/events.h"
+#include "container/volume_uses.h"
 #include "util/mem.h"
 
 struct volume_rm_options {
@@ -22,7 +24,8 @@ static const struct option_spec volume_rm_options[] = {
 };
 
 /* The containers that use the volume go first. */
-static int remove_users(struct store *store, const char *name, uint32_t time_s, struct error **err)
+static int remove_users(
+	struct volume_uses *uses, const char *name, uint32_t time_s, struct error **err)
 {
 	struct container_remove_options opts = {
 		.force = true, .volumes = true, .timeout_s = time_s};
@@ -30,14 +33,14 @@ static int remove_users(struct store *store, const char *name, uint32_t time_s, 
 	for (;;) {
 		cleanup_container struct container *container = NULL;
 		cleanup_error struct error *one = NULL;
-		cleanup_free char *user = NULL;
+		const char *user;
 
-		if (container_uses_volume(store, name, &user, err) < 0)
+		if (volume_uses_find(uses, name, &user, err) < 0)
 			return -1;
 		if (!user)
 			return 0;
-		if (container_load(store, user, &container, &one) < 0 ||
-			container_remove(store, container, &opts, &one) < 0) {
+		if (container_load(uses->store, user, &container, &one) < 0 ||
+			container_remove(uses->store, container, &opts, &one) < 0) {
 			if (one->kind == ERR_NOT_FOUND)
 				continue; /* somebody else removed it */
 			return error_move(err, &one);
@@ -45,18 +48,19 @@ static int remove_users(struct store *store, const char *name, uint32_t time_s, 
 	}
 }
 
-static int remove_one(struct store *store, const char *name, const struct volume_rm_options *opts,
-	struct error **err)
+static int remove_one(struct volume_uses *uses, const char *name,
+	const struct volume_rm_options *opts, struct error **err)
 {
-	cleanup_free char *whole = volume_resolve(store, name, err), *user = NULL;
+	cleanup_free char *whole = volume_resolve(uses->store, name, err);
+	const char *user;
 
 	if (!whole)
 		return -1;
 	if (opts->force) {
-		if (remove_users(store, whole, opts->time_s, err) < 0)
+		if (remove_users(uses, whole, opts->time_s, err) < 0)
 			return -1;
 	} else {
-		if (container_uses_volume(store, whole, &user, err) < 0)
+		if (volume_uses_find(uses, whole, &user, err) < 0)
 			return -1;
 		if (user) {
 			error_set(err, ERR_CONFLICT,
@@ -68,14 +72,15 @@ static int remove_one(struct store *store, const char *name, const struct volume
 				whole, user);
 		}
 	}
-	if (volume_remove(store, whole, err) < 0)
+	if (volume_remove(uses->store, whole, err) < 0)
 		return -1;
-	event_volume(store, "remove", whole);
+	event_volume(uses->store, "remove", whole);
 	return 0;
 }
 
 static int volume_rm_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
+	cleanup_volume_uses struct volume_uses uses = {0};
 	cleanup_volume_set struct volume_set set = {0};
 	struct volume_rm_options opts = {.time_s = 10};
 	struct store *store;
@@ -87,13 +92,14 @@ static int volume_rm_run(struct command_context *ctx, int argc, char **argv, str
 		return error_set(err, ERR_USAGE, "choose either one or more volumes or all");
 	if (command_store(ctx, &store, err) < 0)
 		return -1;
+	uses = volume_uses_init(store);
 	if (opts.all && volume_set_load(store, NULL, NULL, &set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < (opts.all ? set.count : (size_t)(argc - first)); i++) {
 		const char *name = opts.all ? set.chosen[i]->name : argv[first + (int)i];
 		cleanup_error struct error *one = NULL;
 
-		if (remove_one(store, name, &opts, &one) == 0)
+		if (remove_one(&uses, name, &opts, &one) == 0)
 			command_print(ctx, "%s\n", name);
 		else if (!(opts.force && one->kind == ERR_NOT_FOUND))
 			status = command_report(&command_volume_rm, one, status);

@@ -6,6 +6,7 @@
 
 #include "cmd/listing.h"
 #include "cmd/volume_shared.h"
+#include "container/volume_uses.h"
 #include "util/mem.h"
 #include "util/str.h"
 #include "util/timefmt.h"
@@ -156,7 +157,7 @@ char *volume_resolve(struct store *store, const char *name, struct error **err)
 }
 
 struct matcher {
-	struct store *store;
+	struct volume_uses uses;
 	uint64_t now_ns;
 	struct error *error; /* the first one met while matching */
 };
@@ -180,7 +181,7 @@ static bool name_matches(const struct filter *filter, const char *name, struct m
 static bool dangling_matches(
 	const struct filter *filter, const struct volume *volume, struct matcher *m)
 {
-	cleanup_free char *user = NULL;
+	const char *user = NULL;
 	bool wanted = str_equal(filter->value, "true") || str_equal(filter->value, "1");
 
 	if (!wanted && !str_equal(filter->value, "false") && !str_equal(filter->value, "0")) {
@@ -191,7 +192,7 @@ static bool dangling_matches(
 				filter->value);
 		return false;
 	}
-	if (m->error || container_uses_volume(m->store, volume->name, &user, &m->error) < 0)
+	if (m->error || volume_uses_find(&m->uses, volume->name, &user, &m->error) < 0)
 		return false;
 	return wanted == !user;
 }
@@ -223,7 +224,7 @@ int volume_set_load(struct store *store, char *const *filters, const char *const
 {
 	cleanup_filters struct filter_list list = {0};
 	cleanup_volume_set struct volume_set set = {0};
-	struct matcher m = {.store = store, .now_ns = time_now_ns()};
+	struct matcher m = {.uses = volume_uses_init(store), .now_ns = time_now_ns()};
 
 	if ((filters && filters_parse(filters, keys, &list, err) < 0) ||
 		volume_list(store, &set.all, &set.all_count, err) < 0)
@@ -232,6 +233,7 @@ int volume_set_load(struct store *store, char *const *filters, const char *const
 	for (size_t i = 0; i < set.all_count; i++)
 		if (filters_match(&list, match, &set.all[i], &m))
 			set.chosen[set.count++] = &set.all[i];
+	volume_uses_clear(&m.uses);
 	if (m.error)
 		return error_move(err, &m.error);
 	*ret = set;

@@ -398,27 +398,3 @@ int container_uses_image(
 	container_list_free(list, count);
 	return 0;
 }
-
-int container_uses_volume(
-	struct store *store, const char *volume, char **ret_id, struct error **err)
-{
-	cleanup_free char *word = xasprintf("source=%s", volume);
-	struct container **list;
-	size_t count;
-
-	if (container_list_whole(store, &list, &count, err) < 0)
-		return -1;
-	*ret_id = NULL;
-	for (size_t i = 0; i < count && !*ret_id; i++) {
-		char **mounts = list[i]->config->mounts;
-
-		for (size_t m = 0; mounts && mounts[m] && !*ret_id; m++) {
-			cleanup_strv char **words = str_split(mounts[m], ',');
-
-			if (strv_contains(words, "type=volume") && strv_contains(words, word))
-				*ret_id = xstrdup(list[i]->config->id);
-		}
-	}
-	container_list_free(list, count);
-	return 0;
-}

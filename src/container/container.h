@@ -214,9 +214,6 @@ int container_rename(
  * @err: ERR_CONFLICT when it is running (or, without WAIT, locked) */
 int container_lock(struct container *container, bool wait, struct error **err);
 
-/** container_uses_image(), container_uses_volume() - for rmi, volume rm: the first one that does;
- * *ret_id NULL when none; owned. */
+/** container_uses_image() - for rmi: the first one that does; *ret_id NULL when none; owned. */
 int container_uses_image(
 	struct store *store, const char *image_id, char **ret_id, struct error **err);
-int container_uses_volume(
-	struct store *store, const char *volume, char **ret_id, struct error **err);

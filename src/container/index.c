@@ -10,6 +10,7 @@
 
 #include "container/health.h"
 #include "container/index.h"
+#include "container/names.h"
 #include "container/parse_mount.h"
 #include "container/state.h"
 #include "util/fs.h"
@@ -83,6 +84,7 @@ void container_index_clear(struct container_index *index)
 		free(index->strings[i]);
 	free(index->strings);
 	free(index->rows);
+	error_free(index->damage);
 	if (index->file)
 		(void)munmap(index->file, index->file_size);
 	*index = (struct container_index){0};
@@ -281,6 +283,17 @@ static void write_index(
 			store->data_fd, "index", out.data, out.len, 0600, 0, &ignored);
 }
 
+/* Are there more names than containers? Mostly a container is being made then. */
+static bool has_more_names(struct store *store, size_t count)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->names_fd, ".");
+	size_t names = 0;
+
+	while (dir && names <= count && dir_next(dir))
+		names++;
+	return names > count;
+}
+
 static int compare_created(const void *a, const void *b)
 {
 	const struct container_row *x = a, *y = b;
@@ -311,9 +324,12 @@ static bool load_row(struct store *store, struct container_index *index, const s
 		record->inode == stamp->inode && row_from_kept(kept, record, row))
 		return false;
 	if (container_load(store, id, &container, &one) < 0) {
-		if (one->kind != ERR_NOT_FOUND)
-			log_warning("%s", one->message);
 		*ret_found = false;
+		if (one->kind == ERR_NOT_FOUND)
+			return true;
+		log_warning("%s", one->message);
+		if (!index->damage)
+			(void)error_move(&index->damage, &one);
 		return true;
 	}
 	row_from_container(index, container, row);
@@ -351,8 +367,11 @@ int container_index_load(struct store *store, struct container_index *ret, struc
 			&stamps[index.count], &found);
 		index.count += found;
 	}
-	if (changed || index.count != kept.count)
+	if (changed || index.count != kept.count) {
 		write_index(store, index.rows, stamps, index.count);
+		if (has_more_names(store, index.count))
+			names_sweep(store);
+	}
 	if (index.count)
 		qsort(index.rows, index.count, sizeof(*index.rows), compare_created);
 	*ret = index;

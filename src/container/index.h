@@ -40,6 +40,7 @@ struct container_row {
 struct container_index {
 	struct container_row *rows; /* oldest first; strings are owned by this struct */
 	size_t count;
+	struct error *damage; /* of the first record that could not be read; NULL: all could */
 	/* private */
 	char *file; /* the index, mapped */
 	size_t file_size;

@@ -136,6 +136,23 @@ int names_claim_locked(struct store *store, const char *name, const char *id, st
 	return claim(store, name, id, true, err);
 }
 
+void names_sweep(struct store *store)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->names_fd, ".");
+	cleanup_error struct error *ignored = NULL; /* the next sweep takes what is left */
+	cleanup_close int lock_fd = -1;
+	struct dirent *entry;
+	char owner[65];
+
+	lock_fd = lock_open(store->data_fd, LOCK_NAME, LOCK_EXCLUSIVE, LOCK_TRY, &ignored);
+	if (!dir || lock_fd < 0)
+		return;
+	while ((entry = dir_next(dir)))
+		if (names_lookup(store->names_fd, entry->d_name, owner) == 0 &&
+			!owner_is_alive(store, owner))
+			(void)unlinkat(store->names_fd, entry->d_name, 0);
+}
+
 int names_claim_random(struct store *store, const char *id, char **ret_name, struct error **err)
 {
 	for (int attempt = 0; attempt < 20; attempt++) {

@@ -25,6 +25,10 @@ int names_claim_random(struct store *store, const char *id, char **ret_name, str
 /** names_release() - remove NAME if it leads to ID. */
 void names_release(struct store *store, const char *name, const char *id);
 
+/** names_sweep() - remove links whose container is gone, which a killed monitor of a --rm container
+ * leaves; nothing when somebody else changes names. */
+void names_sweep(struct store *store);
+
 /** names_lock() - for several changes as one. Returns: the descriptor that holds it, or -1. */
 int names_lock(struct store *store, struct error **err);
 /** names_claim_locked(), names_release_locked() - for the holder of names_lock() */

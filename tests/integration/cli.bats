@@ -340,6 +340,41 @@ local       v1"
 	assert_output ""
 }
 
+@test "volume prune: a damaged record keeps all volumes; several users, a container that comes later" {
+	load_busybox
+	for v in free shared v1 v2 v3; do
+		pod volume create $v
+	done
+	for i in 1 2 3; do
+		pod create --name c$i -v v$i:/a -v shared:/b localhost/busybox
+	done
+	run pod volume ls -q --filter dangling=false
+	assert_output "shared
+v1
+v2
+v3"
+	pod rm c2
+	run pod volume ls -q --filter dangling=true
+	assert_output "free
+v2"
+	pod create --name c4 -v v2:/a localhost/busybox
+	echo '{"version' >"$STORE/containers/$(pod inspect --format '{{.Id}}' c1)/container.json"
+	rm "$STORE/index" # which knows better
+	run --separate-stderr pod volume prune --force
+	assert_status 125
+	assert_stderr --partial damaged
+	run pod volume ls -q
+	assert_output "free
+shared
+v1
+v2
+v3"
+	pod rm -f c1
+	run pod volume prune --force
+	assert_output "free
+v1"
+}
+
 @test "prune asks first" {
 	pod volume create v1
 	run bash -c 'echo n | pod volume prune'

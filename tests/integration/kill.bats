@@ -66,6 +66,16 @@ seconds()
 	assert_success
 }
 
+@test "a name whose container is gone is swept when containers are listed" {
+	load_busybox
+	pod create --name stays localhost/busybox
+	ln -s "$(printf '%064d' 7)" "$STORE/containers/names/left"
+	run pod ps -a --format '{{.Names}}'
+	assert_output stays
+	run ls "$STORE/containers/names"
+	assert_output stays
+}
+
 @test "kill -9 of everything: the next command tells the truth" {
 	load_busybox
 	for i in 1 2 3; do
