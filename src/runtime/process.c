@@ -129,97 +129,114 @@ static void set_listen_pid(char **env, int first_fd_to_close, char *buffer)
 	}
 }
 
-__attribute__((noreturn)) void process_exec(
-	const struct process_plan *plan, int first_fd_to_close, int failure_fd)
-{
-	const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
-	uint64_t effective = plan->capabilities[CAPABILITY_EFFECTIVE];
-	uint64_t permitted = plan->capabilities[CAPABILITY_PERMITTED];
-	uint64_t inheritable = plan->capabilities[CAPABILITY_INHERITABLE];
-	uint64_t ambient = plan->capabilities[CAPABILITY_AMBIENT];
-	bool no_new_privs = plan->flags & PROCESS_NO_NEW_PRIVILEGES;
-	bool single_id = plan->flags & PROCESS_SINGLE_ID;
-	const char *cwd = plan_at(plan, plan->cwd);
-	uint32_t groups[2 * PROCESS_GROUPS_MAX + 256];
-	char home[PROCESS_HOME_MAX + 8], command[PATH_MAX], listen_pid[32];
-	size_t group_count = 0, first_optional;
+/* What the steps below hand on to each other; on process_exec()'s stack. */
+struct stage {
+	const struct process_plan *plan;
+	int failure_fd;
+	bool single_id, no_new_privs;
 	struct process_user user;
-	sigset_t none;
+	uint32_t groups[2 * PROCESS_GROUPS_MAX + 256];
+	size_t group_count, first_optional; /* from there on those of /etc/group */
+	uint64_t effective, permitted, inheritable, ambient;
+	char **argv, **env;
+	char *few[256]; /* room for both, where they are few */
+	char home[PROCESS_HOME_MAX + 8], listen_pid[32], command[PATH_MAX];
+};
+
+static void make_strings(struct stage *stage, int first_fd_to_close)
+{
+	const struct process_plan *plan = stage->plan;
 	size_t pointers = (size_t)plan->arg_count + plan->env_count + 3;
-	char *few[256], **argv = few, **env;
-	bool cwd_entered;
-	int why, root_fd;
 
-	if (pointers > sizeof(few) / sizeof(*few)) {
-		argv = mmap(NULL, pointers * sizeof(*argv), PROT_READ | PROT_WRITE,
+	stage->argv = stage->few;
+	if (pointers > sizeof(stage->few) / sizeof(*stage->few)) {
+		stage->argv = mmap(NULL, pointers * sizeof(*stage->argv), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (argv == MAP_FAILED)
-			process_fail(failure_fd, PROCESS_STEP_PLAN, errno, "arguments");
+		if (stage->argv == MAP_FAILED)
+			process_fail(stage->failure_fd, PROCESS_STEP_PLAN, errno, "arguments");
 	}
-	env = argv + plan->arg_count + 1;
+	stage->env = stage->argv + plan->arg_count + 1;
 	for (uint32_t i = 0; i < plan->arg_count; i++)
-		argv[i] = (char *)(uintptr_t)plan_string(plan, plan->args, i);
-	argv[plan->arg_count] = NULL;
+		stage->argv[i] = (char *)(uintptr_t)plan_string(plan, plan->args, i);
+	stage->argv[plan->arg_count] = NULL;
 	for (uint32_t i = 0; i < plan->env_count; i++)
-		env[i] = (char *)(uintptr_t)plan_string(plan, plan->env, i);
-	env[plan->env_count] = env[plan->env_count + 1] = NULL;
-	set_listen_pid(env, first_fd_to_close, listen_pid);
+		stage->env[i] = (char *)(uintptr_t)plan_string(plan, plan->env, i);
+	stage->env[plan->env_count] = stage->env[plan->env_count + 1] = NULL;
+	set_listen_pid(stage->env, first_fd_to_close, stage->listen_pid);
+}
 
-	process_set_rlimits(plan, failure_fd);
-	process_set_memory_policy(plan, failure_fd);
+/* User, groups and HOME by the container's own files. */
+static void look_up_user(struct stage *stage)
+{
+	const struct process_plan *plan = stage->plan;
+	struct process_user *user = &stage->user;
+	bool has_home = environment_get(stage->env, "HOME=");
+	int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), why;
 
-	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
-		process_fail(failure_fd, PROCESS_STEP_USER, errno, "/");
+		process_fail(stage->failure_fd, PROCESS_STEP_USER, errno, "/");
 	if (plan->user) {
-		why = process_user_look_up(root_fd, plan_at(plan, plan->user), &user);
+		why = process_user_look_up(root_fd, plan_at(plan, plan->user), user);
 		if (why)
-			process_fail(failure_fd, PROCESS_STEP_USER, why, plan_at(plan, plan->user));
+			process_fail(stage->failure_fd, PROCESS_STEP_USER, why,
+				plan_at(plan, plan->user));
 	} else {
-		user.uid = plan->uid;
-		user.gid = plan->gid;
-		user.group_count = 0;
-		if (environment_get(env, "HOME="))
-			strcpy(user.home, "/");
+		user->uid = plan->uid;
+		user->gid = plan->gid;
+		user->group_count = 0;
+		if (has_home)
+			strcpy(user->home, "/");
 		else
-			home_of_number(root_fd, plan->uid, &user);
+			home_of_number(root_fd, plan->uid, user);
 	}
-	memcpy(groups, plan_at(plan, plan->groups), plan->group_count * sizeof(*groups));
-	group_count = plan->group_count;
+	memcpy(stage->groups, plan_at(plan, plan->groups),
+		plan->group_count * sizeof(*stage->groups));
+	stage->group_count = plan->group_count;
 	for (uint32_t i = 0; i < plan->group_name_count; i++) {
 		const char *name = plan_string(plan, plan->group_names, i);
 
-		why = process_group_look_up(root_fd, name, &groups[group_count++]);
+		why = process_group_look_up(root_fd, name, &stage->groups[stage->group_count++]);
 		if (why)
-			process_fail(failure_fd, PROCESS_STEP_GROUPS, why, name);
+			process_fail(stage->failure_fd, PROCESS_STEP_GROUPS, why, name);
 	}
-	first_optional = group_count;
-	memcpy(groups + group_count, user.groups, user.group_count * sizeof(*groups));
-	group_count += user.group_count;
-	if (!environment_get(env, "HOME=")) {
-		strcpy(home, "HOME=");
-		strcat(home, user.home);
-		env[plan->env_count] = home;
+	(void)close(root_fd);
+	stage->first_optional = stage->group_count;
+	memcpy(stage->groups + stage->group_count, user->groups,
+		user->group_count * sizeof(*stage->groups));
+	stage->group_count += user->group_count;
+	if (!has_home) {
+		strcpy(stage->home, "HOME=");
+		strcat(stage->home, user->home);
+		stage->env[plan->env_count] = stage->home;
 	}
-	if (user.uid != 0 && !(plan->flags & PROCESS_CAPS_FOR_USER))
-		effective = permitted = inheritable = ambient = 0;
+}
 
+static void choose_capabilities(struct stage *stage)
+{
+	const struct process_plan *plan = stage->plan;
+
+	if (stage->user.uid == 0 || (plan->flags & PROCESS_CAPS_FOR_USER)) {
+		stage->effective = plan->capabilities[CAPABILITY_EFFECTIVE];
+		stage->permitted = plan->capabilities[CAPABILITY_PERMITTED];
+		stage->inheritable = plan->capabilities[CAPABILITY_INHERITABLE];
+		stage->ambient = plan->capabilities[CAPABILITY_AMBIENT];
+	}
 	if (plan->flags & PROCESS_CAPS_HELD) {
 		uint64_t held = process_held_capabilities();
 
-		permitted &= held;
-		effective &= permitted;
-		inheritable &= held & plan->capabilities[CAPABILITY_BOUNDING];
-		ambient &= permitted & inheritable;
+		stage->permitted &= held;
+		stage->effective &= stage->permitted;
+		stage->inheritable &= held & plan->capabilities[CAPABILITY_BOUNDING];
 	}
-
 	/* The kernel raises no other, and `runc spec` writes a configuration that asks for it: the
 	 * other runtimes leave them out. */
-	ambient &= permitted & inheritable;
-	if (plan->flags & PROCESS_CREATE_CWD)
-		make_cwd(cwd);
-	(void)umask((mode_t)(plan->umask & 0777));
-	(void)close(root_fd);
+	stage->ambient &= stage->permitted & stage->inheritable;
+}
+
+static void start_session(const struct stage *stage)
+{
+	const struct process_plan *plan = stage->plan;
+
 	/* Away from the session keyring of the user's login, whose keys possession alone would
 	 * open. The number of keyrings is limited; without one of its own the process is as it was
 	 * before. */
@@ -229,8 +246,8 @@ __attribute__((noreturn)) void process_exec(
 	(void)setsid();
 	if (plan->flags & PROCESS_TERMINAL) {
 		if (ioctl(0, TIOCSCTTY, 0) < 0)
-			process_fail(
-				failure_fd, PROCESS_STEP_TERMINAL, errno, "controlling terminal");
+			process_fail(stage->failure_fd, PROCESS_STEP_TERMINAL, errno,
+				"controlling terminal");
 		if (plan->console_height || plan->console_width) {
 			struct winsize size = {
 				.ws_row = plan->console_height,
@@ -240,79 +257,129 @@ __attribute__((noreturn)) void process_exec(
 			(void)ioctl(0, TIOCSWINSZ, &size); /* the client sends its size again */
 		}
 	}
-	own_stdio(user.uid, plan->flags & PROCESS_TERMINAL);
-	process_set_labels(plan, failure_fd);
+	own_stdio(stage->user.uid, plan->flags & PROCESS_TERMINAL);
+}
 
-	/* Really closed, not only at the exec: nothing is left that /proc/self/fd could lead to. */
-	if ((failure_fd > first_fd_to_close &&
-		    syscall(SYS_close_range, first_fd_to_close, failure_fd - 1, 0) < 0) ||
-		syscall(SYS_close_range,
-			failure_fd >= first_fd_to_close ? failure_fd + 1 : first_fd_to_close, ~0U,
-			0) < 0)
+/* Really closed, not only at the exec: nothing is left that /proc/self/fd could lead to. */
+static void close_descriptors(int first, int failure_fd)
+{
+	if ((failure_fd > first && syscall(SYS_close_range, first, failure_fd - 1, 0) < 0) ||
+		syscall(SYS_close_range, failure_fd >= first ? failure_fd + 1 : first, ~0U, 0) < 0)
 		process_fail(failure_fd, PROCESS_STEP_CWD, errno, "close descriptors");
-	/* As root first: other runtimes let a process start where its user could not go by itself.
-	 */
-	cwd_entered = chdir(cwd) == 0;
+}
 
-	/* Identity. KEEPCAPS: CAP_SYS_ADMIN is wanted once more, for the filter. */
-	if (!single_id && process_set_groups(groups, group_count, first_optional) < 0)
+/* Groups, bounding set, ids, capabilities but for KEEP, which is wanted once more. */
+static void become_user(struct stage *stage, uint64_t keep)
+{
+	const struct process_user *user = &stage->user;
+	int failure_fd = stage->failure_fd;
+
+	if (!stage->single_id &&
+		process_set_groups(stage->groups, stage->group_count, stage->first_optional) < 0)
 		process_fail(failure_fd, PROCESS_STEP_GROUPS, errno, NULL);
-	if (process_drop_bounding(plan->capabilities[CAPABILITY_BOUNDING]) < 0)
+	if (process_drop_bounding(stage->plan->capabilities[CAPABILITY_BOUNDING]) < 0)
 		process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, "bounding set");
 	/* Really it stays root, to whom execve would give everything back. */
-	if (single_id && user.uid && prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0) < 0)
+	if (stage->single_id && user->uid && prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0) < 0)
 		process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, "securebits");
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-		(!single_id && (syscall(SYS_setresgid, user.gid, user.gid, user.gid) < 0 ||
-				       syscall(SYS_setresuid, user.uid, user.uid, user.uid) < 0)))
+		(!stage->single_id &&
+			(syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
+				syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)))
 		process_fail(failure_fd, PROCESS_STEP_IDS, errno, NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* until execve: the id change set the default */
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	/* From here look-ups are the user's: rights over files are those it will have. */
 	if (process_set_capabilities(
-		    effective, permitted | (no_new_privs ? 0 : admin), inheritable) < 0)
+		    stage->effective, stage->permitted | keep, stage->inheritable) < 0)
 		process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
+}
 
-	if (plan->flags & PROCESS_PDEATHSIG) {
-		struct pollfd peer = {.fd = failure_fd};
+/* After the last id change, which clears it; the parent may have died before: then nobody holds the
+ * other end any more. */
+static void die_with_parent(int failure_fd)
+{
+	struct pollfd peer = {.fd = failure_fd};
 
-		/* After the last id change, which clears it; the parent may have died before: then
-		 * nobody holds the other end any more. */
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		if (poll(&peer, 1, 0) > 0 && peer.revents & (POLLHUP | POLLERR | POLLNVAL))
-			_exit(127);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (poll(&peer, 1, 0) > 0 && peer.revents & (POLLHUP | POLLERR | POLLNVAL))
+		_exit(127);
+}
+
+/* no_new_privs, or KEEP for once, and the filters. */
+static void restrict_calls(const struct stage *stage, uint64_t keep)
+{
+	if (stage->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		process_fail(stage->failure_fd, PROCESS_STEP_SECCOMP, errno, "no_new_privs");
+	if (stage->plan->seccomp_count || stage->single_id) {
+		if (keep && process_set_capabilities(stage->effective | keep,
+				    stage->permitted | keep, stage->inheritable) < 0)
+			process_fail(stage->failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
+		process_load_seccomp(stage->plan, stage->failure_fd);
 	}
+	if (stage->single_id)
+		process_become_answered(
+			&stage->user, stage->groups, stage->group_count, stage->failure_fd);
+}
 
+/* Only capset, prctl and execve are left for the filter to judge. */
+static void take_capabilities(const struct stage *stage)
+{
+	if (process_set_capabilities(stage->effective, stage->permitted, stage->inheritable) < 0)
+		process_fail(stage->failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
+	for (unsigned long cap = 0; cap < 64 && stage->ambient; cap++)
+		if (stage->ambient & (UINT64_C(1) << cap) &&
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			process_fail(
+				stage->failure_fd, PROCESS_STEP_CAPABILITIES, errno, "ambient set");
+}
+
+__attribute__((noreturn)) void process_exec(
+	const struct process_plan *plan, int first_fd_to_close, int failure_fd)
+{
+	struct stage stage;
+	const char *cwd = plan_at(plan, plan->cwd);
+	bool cwd_entered;
+	uint64_t keep;
+	sigset_t none;
+
+	stage.plan = plan;
+	stage.failure_fd = failure_fd;
+	stage.single_id = plan->flags & PROCESS_SINGLE_ID;
+	stage.no_new_privs = plan->flags & PROCESS_NO_NEW_PRIVILEGES;
+	stage.effective = stage.permitted = stage.inheritable = stage.ambient = 0;
+	keep = stage.no_new_privs ? 0 : UINT64_C(1) << CAP_SYS_ADMIN; /* for the filter */
+
+	make_strings(&stage, first_fd_to_close);
+	process_set_rlimits(plan, failure_fd);
+	process_set_memory_policy(plan, failure_fd);
+	look_up_user(&stage);
+	choose_capabilities(&stage);
+	if (plan->flags & PROCESS_CREATE_CWD)
+		make_cwd(cwd);
+	(void)umask((mode_t)(plan->umask & 0777));
+	start_session(&stage);
+	process_set_labels(plan, failure_fd);
+	close_descriptors(first_fd_to_close, failure_fd);
+	/* As root first: other runtimes let a process start where its user could not go by itself.
+	 */
+	cwd_entered = chdir(cwd) == 0;
+	become_user(&stage, keep);
+	if (plan->flags & PROCESS_PDEATHSIG)
+		die_with_parent(failure_fd);
 	if (!cwd_entered && chdir(cwd) < 0)
 		process_fail(failure_fd, PROCESS_STEP_CWD, errno, cwd);
 	check_cwd(cwd, failure_fd);
-	process_find_command(argv[0], environment_get(env, "PATH=") ?: PROCESS_DEFAULT_PATH,
-		command, failure_fd);
-
+	process_find_command(stage.argv[0],
+		environment_get(stage.env, "PATH=") ?: PROCESS_DEFAULT_PATH, stage.command,
+		failure_fd);
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL); /* KILL, STOP and the library's own refuse: fine */
-
 	if ((plan->flags & PROCESS_PERSONALITY) && syscall(SYS_personality, plan->personality) < 0)
 		process_fail(failure_fd, PROCESS_STEP_PERSONALITY, errno, NULL);
-	if (no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		process_fail(failure_fd, PROCESS_STEP_SECCOMP, errno, "no_new_privs");
-	if (plan->seccomp_count || single_id) {
-		if (!no_new_privs && process_set_capabilities(
-					     effective | admin, permitted | admin, inheritable) < 0)
-			process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
-		process_load_seccomp(plan, failure_fd);
-	}
-	if (single_id)
-		process_become_answered(&user, groups, group_count, failure_fd);
-	/* Only capset, prctl and execve are left for the filter to judge. */
-	if (process_set_capabilities(effective, permitted, inheritable) < 0)
-		process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, NULL);
-	for (unsigned long cap = 0; cap < 64 && ambient; cap++)
-		if (ambient & (UINT64_C(1) << cap) &&
-			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
-			process_fail(failure_fd, PROCESS_STEP_CAPABILITIES, errno, "ambient set");
-
+	restrict_calls(&stage, keep);
+	take_capabilities(&stage);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	process_execute(command, argv, env, failure_fd);
+	process_execute(stage.command, stage.argv, stage.env, failure_fd);
 }
