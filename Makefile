@@ -141,9 +141,14 @@ install-docker: install
 	@if [ -e $(DESTDIR)$(bindir)/docker ] && [ "$$(readlink $(DESTDIR)$(bindir)/docker)" != pod ]; then \
 		echo "$(DESTDIR)$(bindir)/docker is another program: remove it first" >&2; exit 1; fi
 	ln -sf pod $(DESTDIR)$(bindir)/docker
+	install -D -m 644 $(B)/completions/docker.bash $(DESTDIR)$(bashcompdir)/docker
+	install -D -m 644 $(B)/completions/_docker $(DESTDIR)$(zshcompdir)/_docker
+	install -D -m 644 $(B)/completions/docker.fish $(DESTDIR)$(fishcompdir)/docker.fish
 
 uninstall-docker:
-	if [ "$$(readlink $(DESTDIR)$(bindir)/docker)" = pod ]; then rm -f $(DESTDIR)$(bindir)/docker; fi
+	if [ "$$(readlink $(DESTDIR)$(bindir)/docker)" = pod ]; then \
+		rm -f $(DESTDIR)$(bindir)/docker $(DESTDIR)$(bashcompdir)/docker \
+			$(DESTDIR)$(zshcompdir)/_docker $(DESTDIR)$(fishcompdir)/docker.fish; fi
 
 uninstall: uninstall-docker
 	rm -f $(DESTDIR)$(bindir)/pod $(DESTDIR)$(bindir)/pod-oci

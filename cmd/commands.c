@@ -27,6 +27,20 @@ extern const struct command command_logout;
  *        {"name", .instead = "..."}            docker or podman have it, this version does not
  */
 
+#define BUILD_ELSEWHERE                                                                            \
+	"build with buildah or kaniko and bring the archive: 'buildah push NAME "                  \
+	"docker-archive:image.tar:NAME' (kaniko: --no-push --tar-path image.tar), then 'pod load " \
+	"-i image.tar'"
+#define PUSH_ELSEWHERE                                                                             \
+	"write an archive and push that: 'pod save -o image.tar NAME', then 'skopeo copy "         \
+	"docker-archive:image.tar docker://REGISTRY/NAME:TAG'"
+#define ONE_CONTEXT                                                                                \
+	"there is no daemon, so \"default\" is the only context; 'pod --root' chooses another "    \
+	"store"
+#define COMPOSE_BY_HAND                                                                            \
+	"start each service with 'pod run'; one with --network container:OTHER reaches the "       \
+	"other at localhost"
+
 static const struct command_entry container_commands[] = {
 	{"attach", &command_attach},
 	{"checkpoint"},
@@ -70,7 +84,7 @@ static const struct command_entry container_commands[] = {
 };
 
 static const struct command_entry image_commands[] = {
-	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
+	{"build", .instead = BUILD_ELSEWHERE},
 	{"diff"},
 	{"exists", &command_image_exists},
 	{"history", &command_history},
@@ -82,7 +96,7 @@ static const struct command_entry image_commands[] = {
 	{"mount"},
 	{"prune", &command_image_prune},
 	{"pull", &command_pull},
-	{"push", .instead = "write an archive with 'pod save' and push that"},
+	{"push", .instead = PUSH_ELSEWHERE},
 	{"rm", &command_rmi},
 	{"save", &command_save},
 	{"scp"},
@@ -175,6 +189,26 @@ static const struct command command_system = {
 	.subcommands = system_commands,
 };
 
+/* docker's; see cmd/docker_context.c */
+static const struct command_entry context_commands[] = {
+	{"create", .instead = ONE_CONTEXT},
+	{"export", .instead = ONE_CONTEXT},
+	{"import", .instead = ONE_CONTEXT},
+	{"inspect", &command_context_inspect},
+	{"ls", &command_context_ls},
+	{"rm", .instead = ONE_CONTEXT},
+	{"show", &command_context_show},
+	{"update", .instead = ONE_CONTEXT},
+	{"use", &command_context_use},
+	{NULL},
+};
+
+static const struct command command_context = {
+	.name = "context",
+	.summary = "manage contexts",
+	.subcommands = context_commands,
+};
+
 static const struct command_entry root_commands[] = {
 	{"__complete", &command_complete, .hidden = true},
 	{"__docker", &command_docker_doc, .hidden = true},
@@ -182,16 +216,16 @@ static const struct command_entry root_commands[] = {
 	{"__restart", &command_restart_policy, .hidden = true},
 	{"attach", &command_attach},
 	{"auto-update"},
-	{"build", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
-	{"builder"},
-	{"buildx", .instead = "build elsewhere and bring the image with 'pod load' or 'pod pull'"},
+	{"build", .instead = BUILD_ELSEWHERE},
+	{"builder", .instead = BUILD_ELSEWHERE},
+	{"buildx", .instead = BUILD_ELSEWHERE},
 	{"commit",
 		.instead =
 			"'pod export CONTAINER | pod import - NAME' makes an image of its files"},
 	{"completion", &command_completion},
-	{"compose", .instead = "start each service with 'pod run'"},
+	{"compose", .instead = COMPOSE_BY_HAND},
 	{"container", &command_container},
-	{"context", .instead = "there is no daemon; 'pod --root' chooses another store"},
+	{"context", &command_context, .hidden = true},
 	{"cp", &command_cp},
 	{"create", &command_create},
 	{"diff", &command_diff},
@@ -228,7 +262,7 @@ static const struct command_entry root_commands[] = {
 	{"port", &command_port},
 	{"ps", &command_ps},
 	{"pull", &command_pull},
-	{"push", .instead = "write an archive with 'pod save' and push that"},
+	{"push", .instead = PUSH_ELSEWHERE},
 	{"rename", &command_rename},
 	{"restart", &command_restart},
 	{"rm", &command_rm},

@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "cmd/commands.h"
 #include "cmd/complete.h"
+#include "cmd/docker.h"
 #include "cmd/help.h"
 #include "cmd/listing.h"
 #include "util/mem.h"
@@ -210,6 +211,10 @@ static int complete_run(struct command_context *ctx, int argc, char **argv, stru
 		return -1;
 	line.words = argv + first;
 	line.count = (size_t)(argc - first);
+	if (docker_called()) {
+		docker_complete(ctx, line.words, line.count);
+		return 0;
+	}
 	walk(ctx, &line);
 	if (line.command)
 		offer(ctx, &line);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/complete.h"
+#include "cmd/docker.h"
 #include "cmd/listing.h"
 #include "cmd/volume_shared.h"
 #include "container/index.h"
@@ -361,8 +362,9 @@ void complete_operand(struct completion *c)
 static void offer_networks(const struct completion *c)
 {
 	static const char *const modes[] = {"slirp4netns", "host", "none", "private", NULL};
+	static const char *const docker_modes[] = {"bridge", "host", "none", NULL};
 
-	offer_modes(c, modes);
+	offer_modes(c, docker_called() ? docker_modes : modes);
 }
 
 static void offer_namespaces(const struct completion *c)
@@ -399,6 +401,7 @@ void complete_value(struct completion *c, const struct option_spec *spec)
 		{"env", .offer = offer_environment},
 		{"filter", .offer = offer_filters},
 		{"ipc", .offer = offer_namespaces},
+		{"net", .offer = offer_networks},
 		{"network", .offer = offer_networks},
 		{"pid", .offer = offer_namespaces},
 		{"signal", .offer = offer_signals},

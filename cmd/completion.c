@@ -10,13 +10,15 @@
  * the line to `pod __complete` (cmd/complete.c) and offer its answer, which costs one start of pod.
  * What they know is how their shell splits words and takes candidates. completions/ holds what this
  * command prints.
+ *
+ * POD in a script stands for the name that the program is called by, pod or docker.
  */
 
 static const char bash_text[] =
-	"# bash completion for pod. Made by `pod completion bash`; do not edit.\n"
-	"# Everything is asked of pod itself: see cmd/complete.c.\n"
+	"# bash completion for POD. Made by `POD completion bash`; do not edit.\n"
+	"# Everything is asked of POD itself: see cmd/complete.c.\n"
 	"\n"
-	"_pod() {\n"
+	"_POD() {\n"
 	"\tlocal rest=${COMP_LINE:0:COMP_POINT} word trimmed line prefix files='' i\n"
 	"\tlocal -a words=()\n"
 	"\tCOMPREPLY=()\n"
@@ -63,14 +65,14 @@ static const char bash_text[] =
 	"\tfi\n"
 	"}\n"
 	"\n"
-	"complete -F _pod pod\n";
+	"complete -F _POD POD\n";
 
 static const char zsh_text[] =
-	"#compdef pod\n"
-	"# zsh completion for pod. Made by `pod completion zsh`; do not edit.\n"
-	"# Everything is asked of pod itself: see cmd/complete.c.\n"
+	"#compdef POD\n"
+	"# zsh completion for POD. Made by `POD completion zsh`; do not edit.\n"
+	"# Everything is asked of POD itself: see cmd/complete.c.\n"
 	"\n"
-	"_pod() {\n"
+	"_POD() {\n"
 	"\tlocal line word about prefix files=\n"
 	"\tlocal -a plain plain_about open open_about\n"
 	"\tfor line in ${(f)\"$(${(Q)words[1]} __complete -- \"${(@Q)words[2,CURRENT-1]}\" "
@@ -99,17 +101,17 @@ static const char zsh_text[] =
 	"\treturn 0\n"
 	"}\n"
 	"\n"
-	"if [[ $funcstack[1] == _pod ]]; then\n"
-	"\t_pod \"$@\"\n"
+	"if [[ $funcstack[1] == _POD ]]; then\n"
+	"\t_POD \"$@\"\n"
 	"else\n"
-	"\tcompdef _pod pod\n"
+	"\tcompdef _POD POD\n"
 	"fi\n";
 
 static const char fish_text[] =
-	"# fish completion for pod. Made by `pod completion fish`; do not edit.\n"
-	"# Everything is asked of pod itself: see cmd/complete.c.\n"
+	"# fish completion for POD. Made by `POD completion fish`; do not edit.\n"
+	"# Everything is asked of POD itself: see cmd/complete.c.\n"
 	"\n"
-	"function __pod_complete\n"
+	"function __POD_complete\n"
 	"\tset -l words (commandline -opc)\n"
 	"\tset -l current (commandline -ct)\n"
 	"\tset -l lines ($words[1] __complete -- $words[2..-1] \"$current\" 2>/dev/null)\n"
@@ -124,7 +126,14 @@ static const char fish_text[] =
 	"\tend\n"
 	"end\n"
 	"\n"
-	"complete -c pod -f -k -a '(__pod_complete)'\n";
+	"complete -c POD -f -k -a '(__POD_complete)'\n";
+
+static void print_script(struct command_context *ctx, const char *text)
+{
+	for (const char *name; (name = strstr(text, "POD")); text = name + 3)
+		command_print(ctx, "%.*s%s", (int)(name - text), text, ctx->program);
+	command_print(ctx, "%s", text);
+}
 
 static int completion_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
@@ -137,14 +146,14 @@ static int completion_run(struct command_context *ctx, int argc, char **argv, st
 		return -1;
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
 		if (strcmp(argv[first], scripts[i].shell) == 0) {
-			command_print(ctx, "%s", scripts[i].text);
+			print_script(ctx, scripts[i].text);
 			return 0;
 		}
 	}
 	return error_set(err, ERR_USAGE,
-		"invalid argument \"%s\" for \"pod completion\": one of bash, "
+		"invalid argument \"%s\" for \"%s completion\": one of bash, "
 		"zsh, fish",
-		argv[first]);
+		argv[first], ctx->program);
 }
 
 const struct command command_completion = {

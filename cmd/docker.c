@@ -107,6 +107,28 @@ int docker_print_pruned(struct command_context *ctx, const char *what, char *con
 
 /* ---- errors ---- */
 
+char *docker_words(const char *text)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	static const char name[] = "pod ";
+	const char *start = text;
+
+	for (const char *at; (at = strstr(text, name));) {
+		const char *command = at + strlen(name);
+		cleanup_free char *word =
+			xstrndup(command, strspn(command, "abcdefghijklmnopqrstuvwxyz-"));
+		bool whole = at == start || strchr(" '(`", at[-1]);
+		bool is_docker = *word == '-' ||
+				 (*word && docker_command_find(word) && docker_target(word, NULL));
+
+		strbuf_add(&out, text, (size_t)(at - text));
+		strbuf_addstr(&out, whole && is_docker ? "docker " : name);
+		text = command;
+	}
+	strbuf_addstr(&out, text);
+	return xstrdup(strbuf_str(&out));
+}
+
 int docker_exit_status(const struct command *command, const struct error *e)
 {
 	switch (e->kind) {
@@ -128,7 +150,8 @@ void docker_print_error(const struct command *command, const struct error *e)
 	const char *daemon = e->docker || e->kind == ERR_USAGE || e->kind == ERR_UNSUPPORTED
 				     ? ""
 				     : "Error response from daemon: ";
-	const char *text = e->docker ? e->docker : e->message;
+	cleanup_free char *words = e->docker ? NULL : docker_words(e->message);
+	const char *text = e->docker ? e->docker : words;
 
 	if (command == &command_exec && !e->docker &&
 		(e->kind == ERR_NO_SUCH_COMMAND || e->kind == ERR_CANNOT_INVOKE))
@@ -205,20 +228,12 @@ static void add_options(
 /* docker's commands below PATH that are there. */
 static void add_commands(struct strbuf *out, const char *path)
 {
-	size_t len = strlen(path);
-
 	strbuf_addstr(out, "\nCommands:\n");
 	for (const struct docker_command *row = docker_commands; row->path; row++) {
-		const struct command *command;
-		const char *name = row->path + (len ? len + 1 : 0);
+		const char *name = docker_subcommand(row, path);
+		const struct command *command = name ? docker_target(row->path, NULL) : NULL;
 
-		if (!*row->path ||
-			(len && (strncmp(row->path, path, len) != 0 || row->path[len] != ' ')))
-			continue;
-		if (strchr(name, ' ') || (len && row->alias_of))
-			continue;
-		command = docker_target(row->path, NULL);
-		if (!command)
+		if (!command || (*path && row->alias_of))
 			continue;
 		strbuf_addf(out, "  %-11s ", name);
 		add_sentence(out, command->summary);
@@ -529,6 +544,9 @@ static int use_config(struct error **err)
 
 static int not_a_command(struct error **err, const char *path)
 {
+	for (const struct docker_plugin *plugin = docker_plugins; plugin->name; plugin++)
+		if (strcmp(path, plugin->name) == 0)
+			return refuse(err, path, NULL, plugin->instead);
 	error_set(err, ERR_USAGE, "'%s' is not a docker command", path);
 	return error_docker(
 		err, "docker: '%s' is not a docker command.\nSee 'docker --help'", path);

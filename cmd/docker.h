@@ -37,6 +37,13 @@ int docker_exit_status(const struct command *command, const struct error *e);
 /** docker_print_error() - COMMAND may be NULL. */
 void docker_print_error(const struct command *command, const struct error *e);
 
+/** docker_words() - TEXT, in which commands are named as "pod X", with "docker X" where docker has
+ * X and so does pod; owned. */
+char *docker_words(const char *text);
+
+/** docker_complete() - `docker __complete`: what is offered for the last of COUNT words. */
+void docker_complete(struct command_context *ctx, char **words, size_t count);
+
 /** docker_familiar() - a stored reference as docker shows it: "busybox:latest" for
  * "docker.io/library/busybox:latest", "localhost/x" as "x". Borrowed from REFERENCE. */
 const char *docker_familiar(const char *reference);
@@ -84,11 +91,20 @@ enum docker_state {
 
 extern const struct docker_command docker_commands[]; /* path NULL ends; sorted */
 
+/* Programs of their own that docker's client starts for a command; refused. */
+struct docker_plugin {
+	const char *name, *instead; /* name NULL ends */
+};
+extern const struct docker_plugin docker_plugins[];
+
 /** docker_command_find() - PATH's row, aliases followed; NULL when docker has no such command. */
 const struct docker_command *docker_command_find(const char *path);
 /** docker_target() - what PATH is here; NULL: not available, *ret_instead (may be NULL) what to do.
  * ret_instead NULL: not asked. */
 const struct command *docker_target(const char *path, const char **ret_instead);
+/** docker_subcommand() - the name of ROW below the group PATH ("" is docker itself); NULL: it is no
+ * command of that group. */
+const char *docker_subcommand(const struct docker_command *row, const char *path);
 /** docker_option_next() - for (const char *p = row->options; docker_option_next(&p, &o);) */
 bool docker_option_next(const char **options, struct docker_option *ret);
 /** docker_option_state() - what becomes of OPTION; *ret_text: the other name, the difference, or

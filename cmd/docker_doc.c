@@ -49,24 +49,27 @@ static void add_names(const struct docker_command *row, struct strbuf *out)
 
 static void add_note(struct strbuf *out, enum docker_state state, const char *text)
 {
+	cleanup_free char *words = text ? docker_words(text) : NULL;
+
 	if (state == DOCKER_RENAMED)
 		strbuf_addf(out, "as `--%s`", text);
 	else if (state == DOCKER_DROPPED)
 		strbuf_addf(out, "changes nothing: %s", text);
-	else if (text)
-		strbuf_addstr(out, text);
+	else if (words)
+		strbuf_addstr(out, words);
 }
 
 static void add_command(struct strbuf *out, const struct docker_command *row)
 {
 	const char *instead = NULL, *text = NULL;
 	const struct command *target = docker_target(row->path, &instead);
+	cleanup_free char *words = instead ? docker_words(instead) : NULL;
 	struct docker_option o;
 
 	strbuf_addstr(out, "\n### ");
 	add_names(row, out);
 	if (!target) {
-		strbuf_addf(out, "\n\nRefused%s%s.", instead ? ": " : "", instead ? instead : "");
+		strbuf_addf(out, "\n\nRefused%s%s.", words ? ": " : "", words ? words : "");
 		for (const char *p = row->options; docker_option_next(&p, &o);)
 			strbuf_addf(out, "%s`--%s`", p == row->options ? "" : " ", o.name);
 		strbuf_addch(out, '\n');
@@ -133,6 +136,12 @@ static void add_document(struct strbuf *out)
 	for (const struct docker_command *row = docker_commands; row->path; row++)
 		if (!row->alias_of && row->operands && !docker_target(row->path, NULL))
 			add_command(out, row);
+	strbuf_addstr(out, "\n## Plugins, which are refused\n");
+	for (const struct docker_plugin *plugin = docker_plugins; plugin->name; plugin++) {
+		cleanup_free char *words = docker_words(plugin->instead);
+
+		strbuf_addf(out, "\n### docker %s\n\nRefused: %s.\n", plugin->name, words);
+	}
 }
 
 static void add_matrix(struct strbuf *out)

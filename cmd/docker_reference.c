@@ -32,14 +32,48 @@ const struct docker_command *docker_command_find(const char *path)
 	return NULL;
 }
 
-/* Down pod's tree by the words of PATH. */
+const struct docker_plugin docker_plugins[] = {
+	{"app", "start each service with 'pod run'"},
+	{"buildx", "build with buildah or kaniko, then 'pod load -i image.tar'; 'docker build' "
+		   "says how"},
+	{"compose", "start each service with 'pod run'; one with --network container:OTHER reaches "
+		    "the other at localhost"},
+	{"scan", "scan the archive that 'pod save' writes"},
+	{NULL, NULL},
+};
+
+/* What the notes say about COMMAND itself. */
+static const char *note_of(const char *command, enum docker_state state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+		if (notes[i].state == state && !*notes[i].option && notes[i].command &&
+			strcmp(notes[i].command, command) == 0)
+			return notes[i].text;
+	return NULL;
+}
+
+const char *docker_subcommand(const struct docker_command *row, const char *path)
+{
+	size_t len = strlen(path);
+	const char *name = row->path;
+
+	if (len) {
+		if (strncmp(name, path, len) != 0 || name[len] != ' ')
+			return NULL;
+		name += len + 1;
+	}
+	return !*name || strchr(name, ' ') ? NULL : name;
+}
+
+/* Down pod's tree by the words of PATH. What is a group of docker's and one command here takes the
+ * rest as its operands. */
 static const struct command *walk(const char *path, const char **ret_instead)
 {
 	cleanup_strv char **words = str_split(path, ' ');
 	const struct command *command = &command_root;
 
 	*ret_instead = NULL;
-	for (char **word = words; *path && *word; word++) {
+	for (char **word = words; *path && *word && !command->run; word++) {
 		const struct command_entry *e = command_find(command, *word);
 
 		if (!e || !e->command) {
@@ -56,8 +90,13 @@ const struct command *docker_target(const char *path, const char **ret_instead)
 	const struct docker_command *row = docker_command_find(path);
 	const char *instead, *other = NULL;
 	const struct command *command = walk(path, &instead);
+	const char *refused = row ? note_of(row->path, DOCKER_REFUSED) : NULL;
 
-	if (!command && row)
+	if (refused) {
+		command = NULL;
+		instead = refused;
+	}
+	if (!command && row && !refused)
 		command = walk(row->path, &other);
 	if (ret_instead)
 		*ret_instead = instead ? instead : other;

@@ -8,7 +8,6 @@ completions: $(B)/pod
 		case $$f in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
 		$(B)/pod completion $$shell > $(srcdir)/$$f || exit 1; \
 	done
-
 	$(B)/pod __docker > $(srcdir)/doc/docker.md
 
 # The committed files are those that the program makes.
@@ -21,11 +20,22 @@ check-completions: $(B)/pod
 	@$(B)/pod __docker | cmp - $(srcdir)/doc/docker.md || \
 		{ echo "doc/docker.md is stale: run 'make completions'"; exit 1; }
 
+# docker's are the same under its name (make install-docker).
+docker_completions = $(B)/completions/docker.bash $(B)/completions/_docker $(B)/completions/docker.fish
+
+$(B)/docker: $(B)/pod
+	ln -sf pod $@
+
+$(docker_completions): $(B)/docker
+	@mkdir -p $(@D)
+	case $@ in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
+		$(B)/docker completion $$shell > $@
+
 $(B)/man/pod.1: $(B)/pod $(wildcard $(srcdir)/doc/man/*.md)
 	rm -rf $(B)/man
 	$(B)/pod __man $(B)/man $(srcdir)/doc/man
 
-docs: $(B)/man/pod.1
+docs: $(B)/man/pod.1 $(docker_completions)
 all: docs
 
 .PHONY: completions check-completions docs

@@ -9,6 +9,14 @@ offers()
 	assert_success
 }
 
+# docker_offers LINE... - the same, called as docker
+docker_offers()
+{
+	# shellcheck disable=SC2016 # for that shell
+	run bash -o pipefail -c 'docker __complete -- "$@" | cut -f1 | LC_ALL=C sort' complete "$@"
+	assert_success
+}
+
 # --- what is offered -------------------------------------------------------------------------------
 
 @test "commands, groups, second spellings" {
@@ -133,6 +141,70 @@ offers()
 	assert_output $'c1 c2 c3\n1'
 }
 
+# --- called as docker -------------------------------------------------------------------------------
+
+@test "docker: its own commands and options, nothing that is refused" {
+	docker_offers volu
+	assert_output volume
+	docker_offers unsh
+	assert_output ""
+	docker_offers pus
+	assert_output ""
+	docker_offers container l
+	assert_output $'list\nlogs\nls'
+	docker_offers container ""
+	refute_output --regexp '^list$'
+	docker_offers completion ""
+	assert_output $'bash\nfish\nzsh'
+	docker_offers -D --config /nowhere volume ins
+	assert_output inspect
+	docker_offers help volume cr
+	assert_output create
+	docker_offers run --rootf
+	assert_output ""
+	docker_offers run --gpu
+	assert_output ""
+	docker_offers run --dns-opt
+	assert_output $'--dns-opt\n--dns-option'
+	docker_offers run --rm --r
+	refute_output --regexp '^--rm$'
+	docker_offers run -e A=1 -e B=1 --en
+	assert_output $'--entrypoint\n--env\n--env-file'
+	docker_offers logs -
+	assert_output --regexp $'^--details\n'
+	docker_offers nothing x
+	assert_output ""
+	docker_offers swarm ini
+	assert_output ""
+}
+
+@test "docker: values and operands" {
+	load_busybox
+	pod create --name one localhost/busybox true
+	docker_offers run --net h
+	assert_output host
+	docker_offers run --network=b
+	assert_output --network=bridge
+	docker_offers run --pull=al
+	assert_output --pull=always
+	docker_offers -l wa
+	assert_output warn
+	docker_offers --config ""
+	assert_output ":directories "
+	docker_offers kill -s SIGTS
+	assert_output SIGTSTP
+	docker_offers rm -f o
+	assert_output one
+	docker_offers container rm one ""
+	assert_output ""
+	docker_offers run -it busy
+	assert_output busybox:latest
+	docker_offers run --rm busybox --ent
+	assert_output ":files "
+	docker_offers load -i ./x
+	assert_output ":files "
+}
+
 # --- the shells --------------------------------------------------------------------------------------
 
 # The completed line is printed by the shell itself: Ctrl-A, "echo @ ", Enter. Answers stand at the
@@ -159,6 +231,12 @@ send pod cp two\t/etc/passwd .\x01echo @ \n
 expect [\r\n]@ pod cp two:/etc/passwd . *\r
 line exit'
 
+# shell_steps NAME - the same typed for the program NAME
+shell_steps()
+{
+	sed "s/pod/$1/g" <<<"$steps"
+}
+
 store_for_shells()
 {
 	load_busybox
@@ -170,12 +248,16 @@ store_for_shells()
 }
 
 @test "bash" {
+	local name
+
 	store_for_shells
-	run on_pty "expect [\$]
-line PS1='ready> '; source <(pod completion bash)
+	for name in pod docker; do
+		run on_pty "expect [\$]
+line PS1='ready> '; source <($name completion bash)
 expect [\r\n]ready>
-$steps" bash --norc --noprofile -i
-	assert_success
+$(shell_steps "$name")" bash --norc --noprofile -i
+		assert_success
+	done
 }
 
 @test "bash without = and : in COMP_WORDBREAKS" {
@@ -188,6 +270,8 @@ $steps" bash --norc --noprofile -i
 }
 
 @test "zsh" {
+	local name
+
 	store_for_shells
 	run on_pty "expect %
 line PS1='ready> '; bindkey -e; autoload -Uz compinit; compinit -D -u; source <(pod completion zsh)
@@ -195,20 +279,26 @@ expect [\r\n]ready>
 $steps" zsh -f -i
 	assert_success
 	mkdir functions
-	pod completion zsh >functions/_pod
-	run on_pty "expect %
+	for name in pod docker; do
+		"$name" completion zsh >"functions/_$name"
+		run on_pty "expect %
 line PS1='ready> '; bindkey -e; fpath=(\$PWD/functions \$fpath); autoload -Uz compinit; compinit -D -u
 expect [\r\n]ready>
-$steps" zsh -f -i
-	assert_success
+$(shell_steps "$name")" zsh -f -i
+		assert_success
+	done
 }
 
 @test "fish" {
+	local name
+
 	store_for_shells
-	pod completion fish >script.fish
-	run on_pty "expect >
-line function fish_prompt; echo 'ready> '; end; source script.fish
+	for name in pod docker; do
+		"$name" completion fish >$name.fish
+		run on_pty "expect >
+line function fish_prompt; echo 'ready> '; end; source $name.fish
 expect [\r\n]ready>
-$steps" env TERM=dumb fish --private --no-config -i
-	assert_success
+$(shell_steps "$name")" env TERM=dumb fish --private --no-config -i
+		assert_success
+	done
 }

@@ -105,6 +105,39 @@ List containers"
 	refused --tlsverify
 }
 
+@test "the one context there is" {
+	run docker context ls
+	assert_success
+	assert_equal "${lines[0]}" "NAME        DESCRIPTION                               DOCKER ENDPOINT               KUBERNETES ENDPOINT   ORCHESTRATOR"
+	[[ ${lines[1]} == "default *   Current DOCKER_HOST based configuration   unix:///var/run/docker.sock  "* ]]
+	DOCKER_HOST=unix:///x run docker context inspect -f '{{.Name}} {{.Endpoints.docker.Host}}'
+	assert_output "default unix:///x"
+	run docker context show
+	assert_output default
+	run docker context use default
+	assert_success
+	run --separate-stderr docker context use nope
+	assert_status 1
+	assert_stderr 'context "nope" does not exist'
+	run --separate-stderr docker context create x
+	refused "context create"
+}
+
+@test "what is refused says what to do, in docker's own words" {
+	run --separate-stderr docker build -t x .
+	refused build
+	assert_stderr --partial "'docker load -i image.tar'"
+	run --separate-stderr docker compose up -d
+	refused compose
+	assert_stderr --partial "'docker run'"
+	run --separate-stderr docker buildx version
+	refused buildx
+	run --separate-stderr docker commit x
+	refused commit
+	assert_stderr --partial "'docker export CONTAINER | docker import - NAME'"
+	[[ $stderr != *"pod "* ]] || fail "$stderr"
+}
+
 # --- output -------------------------------------------------------------------------------------------
 
 @test "version and info" {

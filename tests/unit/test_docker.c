@@ -106,6 +106,33 @@ static void test_names(void **state)
 	}
 }
 
+static void test_words(void **state)
+{
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
+		{"'pod load' or 'pod pull'", "'docker load' or 'docker pull'"},
+		{"'pod export X | pod import - Y'", "'docker export X | docker import - Y'"},
+		{"pod system prune --all", "docker system prune --all"},
+		{"'pod --root' is it", "'docker --root' is it"},
+		/* docker has none of these */
+		{"(see: pod doctor disk)", "(see: pod doctor disk)"},
+		{"'pod unshare chown'", "'pod unshare chown'"},
+		{"'pod commit'", "'pod commit'"},
+		{"run pod outside of it", "run pod outside of it"},
+		{"tripod run", "tripod run"},
+		{"pod ", "pod "},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_free char *text = docker_words(cases[i].text);
+
+		assert_string_equal(text, cases[i].expected);
+	}
+}
+
 static void test_ellipsis(void **state)
 {
 	static const struct {
@@ -131,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_option_words),
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_ellipsis),
 	};
 
