@@ -593,6 +593,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		image_lock_fd = image_lock(store, err);
 		if (image_lock_fd < 0 || get_image(store, opts, argv[0], &image, err) < 0)
 			return -1;
+		config->image_given = xstrdup(argv[0]);
 		if (ctx->storage_driver &&
 			storage_driver_parse(ctx->storage_driver, &wanted, err) < 0)
 			return -1;

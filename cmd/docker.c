@@ -41,11 +41,15 @@ const char *docker_familiar(const char *reference)
 	return reference;
 }
 
-void docker_image_name(const char *reference, struct strbuf *out)
+void docker_image_name(const char *given, const char *reference, struct strbuf *out)
 {
 	const char *name = docker_familiar(reference);
 	size_t len = strlen(name);
 
+	if (given && *given) {
+		strbuf_addstr(out, given);
+		return;
+	}
 	strbuf_add(out, name, str_ends_with(name, ":latest") ? len - strlen(":latest") : len);
 }
 

@@ -48,9 +48,9 @@ void docker_complete(struct command_context *ctx, char **words, size_t count);
  * "docker.io/library/busybox:latest", "localhost/x" as "x". Borrowed from REFERENCE. */
 const char *docker_familiar(const char *reference);
 
-/** docker_image_name() - a stored reference as docker's listings of containers show it, without
- * ":latest" too. */
-void docker_image_name(const char *reference, struct strbuf *out);
+/** docker_image_name() - what docker's listings of containers call an image: GIVEN, as it was
+ * typed; where that is not known (NULL or ""), the stored REFERENCE in short, without ":latest". */
+void docker_image_name(const char *given, const char *reference, struct strbuf *out);
 /** docker_tagged() - the name as docker repeats it: familiar, with ":latest" where it has neither
  * tag nor digest; owned. */
 char *docker_tagged(const char *name);

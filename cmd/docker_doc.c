@@ -120,7 +120,6 @@ static const char head[] =
 	"  reach; share a network with `--network container:NAME`.\n"
 	"- A new image's name without a registry is `localhost/NAME` in the store and is shown as "
 	"`NAME`.\n"
-	"- `docker ps` shows an image without `:latest` whether it was typed or not.\n"
 	"- `DOCKER_HOST` and `--host` may name a unix socket, which is not used; another host is "
 	"refused.\n"
 	"- Of `~/.docker/config.json` (or `$DOCKER_CONFIG`) only the credentials are read.\n";

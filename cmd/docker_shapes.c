@@ -244,7 +244,7 @@ static void put_config(struct json_writer *w, bool typed, const struct json *obj
 	json_write_key(w, "Config");
 	json_write_object_begin(w);
 	put_members(w, typed, &config, first);
-	docker_image_name(text_of(&config, "Image", ""), &name);
+	docker_image_name(text_of(object, "ImageGiven", ""), text_of(&config, "Image", ""), &name);
 	json_put_string(w, "Image", strbuf_str(&name));
 	put_members(w, typed, &config, second);
 	if (json_member(&config, "Labels", &labels)) {

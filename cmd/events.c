@@ -129,7 +129,7 @@ static char *docker_image(const struct event *event, const char *prefix)
 	struct strbuf name = STRBUF_INIT;
 
 	strbuf_addstr(&name, prefix);
-	docker_image_name(event->image, &name);
+	docker_image_name(NULL, event->image, &name);
 	return strbuf_detach(&name);
 }
 

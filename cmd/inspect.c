@@ -106,6 +106,25 @@ static int add_sizes(struct store *store, const char *name, struct strbuf *text,
 	return 0;
 }
 
+/* What docker's shape says besides: the image as it was typed. */
+static int add_image_given(
+	struct store *store, const char *name, struct strbuf *text, struct error **err)
+{
+	cleanup_container struct container *container = NULL;
+	struct json_writer w;
+
+	if (container_find(store, name, &container, err) < 0)
+		return -1;
+	if (!container->config->image_given)
+		return 0;
+	text->len--; /* the closing brace */
+	strbuf_addstr(text, ",\"ImageGiven\":");
+	w = json_writer_init(text, 0);
+	json_write_string(&w, container->config->image_given);
+	strbuf_addch(text, '}');
+	return 0;
+}
+
 /* FOR_TEMPLATE: docker's nil lists are empty ones. */
 static int inspect_any(struct store *store, const struct inspect_options *opts, const char *name,
 	bool for_template, struct strbuf *text, struct error **err)
@@ -123,6 +142,9 @@ static int inspect_any(struct store *store, const struct inspect_options *opts, 
 		if (kinds[i].run(store, name, &w, &one) == 0) {
 			if (opts->size && kinds[i].run == inspect_container &&
 				add_sizes(store, name, text, err) < 0)
+				return -1;
+			if (docker_called() && kinds[i].run == inspect_container &&
+				add_image_given(store, name, text, err) < 0)
 				return -1;
 			return docker_called()
 				       ? docker_shape(kinds[i].type, for_template, text, err)

@@ -354,9 +354,46 @@ static const char size_format[] =
 
 /* ---- docker's fields: all of them texts, in the JSON form too ---- */
 
+/* Does the name that the container was made by still mean its image? */
+static bool has_its_image(const struct ps_view *view, const struct container_row *c)
+{
+	cleanup_error struct error *gone = NULL;
+	struct image_ref ref = {0};
+	bool same;
+
+	if (image_ref_read(view->store, c->image_name, &ref, &gone) < 0)
+		return false;
+	same = str_equal(ref.image_id, c->image_id);
+	image_ref_clear(&ref);
+	return same;
+}
+
+/* As it was typed, without a digest; the id when that was typed or the name has gone to another
+ * image. */
 static void docker_image_text(const void *row, struct strbuf *out)
 {
-	docker_image_name(row_of(row)->image_name, out);
+	static const char *const prefixes[] = {"docker.io/library/", "docker.io/"};
+	const struct container_row *c = row_of(row);
+	const struct ps_view *view = view_of(row);
+	const char *given = str_starts_with(c->image_given, "sha256:");
+	cleanup_strbuf struct strbuf name = STRBUF_INIT;
+	const char *text;
+
+	given = given ? given : c->image_given;
+	if (!*c->image_id)
+		return;
+	if ((*given && str_starts_with(c->image_id, given)) || !has_its_image(view, c)) {
+		strbuf_addf(out, view->no_trunc ? "sha256:%s" : "%.12s", c->image_id);
+		return;
+	}
+	docker_image_name(c->image_given, c->image_name, &name);
+	text = strbuf_str(&name);
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes) && !view->no_trunc; i++) {
+		const char *rest = str_starts_with(text, prefixes[i]);
+
+		text = rest ? rest : text;
+	}
+	strbuf_add(out, text, view->no_trunc ? strlen(text) : strcspn(text, "@"));
 }
 
 static void docker_command_text(const void *row, struct strbuf *out)

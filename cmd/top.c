@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "container/top.h"
 #include "util/mem.h"
 
@@ -16,7 +17,8 @@ static const struct option_spec top_options[] = {
 	OPTION_END,
 };
 
-/* Columns as wide as their widest cell and two spaces, at least twelve; the last is not padded. */
+/* Columns as wide as their widest cell and two spaces, at least twelve; docker's three and twenty.
+ * The last is not padded. */
 static void print_row(
 	struct command_context *ctx, char *const *cells, const size_t *widths, size_t columns)
 {
@@ -28,11 +30,13 @@ static void print_row(
 static void print_top(struct command_context *ctx, const struct top *top)
 {
 	cleanup_free size_t *widths = xcalloc(top->columns, sizeof(*widths));
+	size_t least = docker_called() ? 20 : 12, gap = docker_called() ? 3 : 2;
 
 	for (size_t i = 0; i < top->columns; i++) {
-		widths[i] = MAX((size_t)12, strlen(top->headings[i]) + 2);
+		widths[i] = MAX(least, strlen(top->headings[i]) + gap);
 		for (size_t row = 0; row < top->row_count; row++)
-			widths[i] = MAX(widths[i], strlen(top->cells[row * top->columns + i]) + 2);
+			widths[i] =
+				MAX(widths[i], strlen(top->cells[row * top->columns + i]) + gap);
 	}
 	print_row(ctx, top->headings, widths, top->columns);
 	for (size_t row = 0; row < top->row_count; row++)
@@ -56,7 +60,8 @@ static int top_run(struct command_context *ctx, int argc, char **argv, struct er
 	if (command_store(ctx, &store, err) < 0 ||
 		(opts.latest ? container_latest(store, &container, err)
 			     : container_find(store, argv[first++], &container, err)) < 0 ||
-		container_top(store, container, argv + first, &top, err) < 0)
+		(docker_called() ? container_top_ps : container_top)(
+			store, container, argv + first, &top, err) < 0)
 		return -1;
 	print_top(ctx, &top);
 	top_clear(&top);

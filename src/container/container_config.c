@@ -31,6 +31,7 @@ static const struct field fields[] = {
 	FIELD("name", name),
 	FIELD("created", created_ns),
 	FIELD("imageName", image_name),
+	FIELD("rawImageName", image_given),
 	FIELD("image", image_id),
 	FIELD("diffIds", diff_ids),
 	FIELD("rootfs", rootfs),

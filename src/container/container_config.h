@@ -18,11 +18,12 @@ struct container_config {
 	uint64_t created_ns; /* CLOCK_REALTIME */
 
 	/* Root: layers of an image, or a directory given by --rootfs. */
-	char *image_name; /* as the user gave it, normalised; NULL with --rootfs */
-	char *image_id;   /* 64 hex digits */
-	char **diff_ids;  /* bottom first; kept here so that start does not need the image's config
-			   */
-	char *rootfs;     /* absolute path; NULL with an image */
+	char *image_name;  /* as the user gave it, normalised; NULL with --rootfs */
+	char *image_given; /* as the user gave it; NULL with --rootfs, or not recorded */
+	char *image_id;    /* 64 hex digits */
+	char **diff_ids;   /* bottom first; kept here so that start does not need the image's config
+			    */
+	char *rootfs;      /* absolute path; NULL with an image */
 	char *storage_driver; /* as chosen at create: "overlay", "fuse-overlayfs", "vfs" */
 	bool read_only;
 

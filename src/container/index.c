@@ -24,7 +24,7 @@
  *   struct index_header, struct index_record[count] sorted by id, string bytes.
  * Strings are NUL-terminated; records hold their offsets into the string bytes.
  */
-#define INDEX_MAGIC   0x78646e69646f7033ull
+#define INDEX_MAGIC   0x78646e69646f7034ull
 #define INDEX_MAX     (256u << 20)
 #define SETTLE_NS     30000000 /* more than the coarsest clock tick (10 ms) */
 #define RACY_MTIME_NS 0        /* in a record: read it again */
@@ -32,6 +32,7 @@
 enum row_string {
 	ROW_NAME,
 	ROW_IMAGE_NAME,
+	ROW_IMAGE_GIVEN,
 	ROW_IMAGE_ID,
 	ROW_COMMAND,
 	ROW_PORTS,
@@ -56,7 +57,6 @@ struct index_record {
 	uint64_t created_ns, started_ns, finished_ns;
 	uint32_t state, exit_code, remove, pad;
 	uint32_t strings[ROW_STRING_COUNT];
-	uint32_t pad2;
 };
 
 static const char **row_string(struct container_row *row, enum row_string which)
@@ -64,6 +64,7 @@ static const char **row_string(struct container_row *row, enum row_string which)
 	const char **const fields[ROW_STRING_COUNT] = {
 		[ROW_NAME] = &row->name,
 		[ROW_IMAGE_NAME] = &row->image_name,
+		[ROW_IMAGE_GIVEN] = &row->image_given,
 		[ROW_IMAGE_ID] = &row->image_id,
 		[ROW_COMMAND] = &row->command,
 		[ROW_PORTS] = &row->ports,
@@ -200,6 +201,7 @@ static void row_from_container(
 	*row = (struct container_row){
 		.name = keep(index, xstrdup(config->name)),
 		.image_name = keep(index, xstrdup(config->image_name ? config->image_name : "")),
+		.image_given = keep(index, xstrdup(config->image_given ? config->image_given : "")),
 		.image_id = keep(index, xstrdup(config->image_id ? config->image_id : "")),
 		.command = keep(index, str_join(config->args, " ")),
 		.ports = keep(index, str_join(status->ports ? status->ports : config->ports, "\n")),

@@ -20,16 +20,17 @@
 struct container_row {
 	char id[65];
 	const char *name;
-	const char *image_name; /* "" with --rootfs */
-	const char *image_id;   /* "" with --rootfs */
-	const char *command;    /* args joined by spaces */
-	const char *ports;      /* docker's -p syntax, joined by '\n'; "" none */
-	const char *labels;     /* "k=v" joined by '\n' */
-	const char *mounts;     /* destinations joined by '\n' */
-	const char *volumes;    /* names of volumes joined by '\n' */
-	const char *exposed;    /* "80/tcp" joined by '\n', published or not; "" none */
-	const char *health;     /* "starting" "healthy" "unhealthy"; "" no check */
-	const char *network;    /* network mode as given */
+	const char *image_name;  /* "" with --rootfs */
+	const char *image_given; /* as the user gave it; "" with --rootfs, or not recorded */
+	const char *image_id;    /* "" with --rootfs */
+	const char *command;     /* args joined by spaces */
+	const char *ports;       /* docker's -p syntax, joined by '\n'; "" none */
+	const char *labels;      /* "k=v" joined by '\n' */
+	const char *mounts;      /* destinations joined by '\n' */
+	const char *volumes;     /* names of volumes joined by '\n' */
+	const char *exposed;     /* "80/tcp" joined by '\n', published or not; "" none */
+	const char *health;      /* "starting" "healthy" "unhealthy"; "" no check */
+	const char *network;     /* network mode as given */
 	uint64_t created_ns, started_ns, finished_ns; /* CLOCK_REALTIME; 0 never */
 	enum container_state state;
 	int exit_code;

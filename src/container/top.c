@@ -853,10 +853,13 @@ int container_top(struct store *store, struct container *container, char *const 
 
 	if (columns_parse(texts, &columns, err) < 0)
 		return -1;
-	if (!container_is_running(container))
-		return error_set(err, ERR_CONFLICT,
+	if (!container_is_running(container)) {
+		error_set(err, ERR_CONFLICT,
 			"top can only be used on running containers: '%s' is not running",
 			container->config->name);
+		return error_docker(err, "Error response from daemon: Container %s is not running",
+			container->config->id);
+	}
 	pidfd = proc_pidfd(status->init_pid, status->init_start_ticks);
 	if (pidfd < 0)
 		return error_set(err, ERR_CONFLICT, "the container has ended");

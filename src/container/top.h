@@ -34,5 +34,15 @@ void top_clear(struct top *top);
 int container_top(struct store *store, struct container *container, char *const *descriptors,
 	struct top *ret, struct error **err);
 
+/**
+ * container_top_ps() - the same as docker shows it: host's ps(1) is run as root of the user
+ * namespace, for the process ids of the host
+ * @args: options of ps; NULL or empty: "-ef". They must leave a column PID.
+ * @err: ERR_CONFLICT not running; ERR_NOT_FOUND no ps; ERR_INVALID: ps does not know an option, or
+ * shows no PID
+ */
+int container_top_ps(struct store *store, struct container *container, char *const *args,
+	struct top *ret, struct error **err);
+
 /** top_descriptors() - every name, NULL-terminated, sorted; for help and completion. */
 const char *const *top_descriptors(void);

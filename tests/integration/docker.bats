@@ -197,6 +197,83 @@ ${first:0:12}   first"
 	assert_output "${second:0:12}"
 }
 
+@test "ps names an image as it was typed, by its id when the name is another's" {
+	local id
+
+	load_busybox docker.io/library/busybox:latest
+	id=$(docker images -q --no-trunc)
+	docker create --name a busybox true >/dev/null
+	docker create --name b busybox:latest true >/dev/null
+	docker create --name c docker.io/library/busybox true >/dev/null
+	docker create --name d "${id:7:10}" true >/dev/null
+	docker create --name e "$id" true >/dev/null
+	run docker ps -a --format '{{.Names}} {{.Image}}'
+	assert_output "e ${id:7:12}
+d ${id:7:12}
+c busybox
+b busybox:latest
+a busybox"
+	run docker inspect -f '{{.Config.Image}}' a b c d
+	assert_output "busybox
+busybox:latest
+docker.io/library/busybox
+${id:7:10}"
+	run docker ps -a --no-trunc --filter name=c --format '{{.Image}}'
+	assert_output docker.io/library/busybox
+	make_image other.tar --name docker.io/library/busybox:latest --env X=1
+	docker load -qi other.tar >/dev/null
+	run docker ps -a --filter name=b --format '{{.Image}}'
+	assert_output "${id:7:12}"
+	run docker ps -a --no-trunc --filter name=b --format '{{.Image}}'
+	assert_output "$id"
+	run pod ps -a --filter name=b --format '{{.Image}}'
+	assert_output docker.io/library/busybox:latest
+}
+
+@test "top has the columns of ps, and takes its options" {
+	local pid
+
+	load_busybox docker.io/library/busybox:latest
+	docker run -d --name web busybox sh -c 'sleep 1000 & exec sleep 2000' >/dev/null
+	pid=$(docker inspect -f '{{.State.Pid}}' web)
+	# the first program of the command is there before the second has taken its place
+	wait_until 20 sh -c '[ "$(docker top web -o pid,args | grep -c "sleep [12]000")" = 2 ]'
+	run docker top web
+	assert_success
+	assert_equal "${lines[0]}" "UID                 PID                 PPID                C                   STIME               TTY                 TIME                CMD"
+	assert_equal "${#lines[@]}" 3
+	assert_output --regexp "
+root +$pid +[0-9]+ +[0-9]+ +[^ ]+ +\? +[0-9:]+ +sleep 2000(
+|$)"
+	run docker container top web -o pid,comm
+	assert_equal "${lines[0]}" "PID                 COMMAND"
+	assert_output --partial "$pid"
+	run docker top web aux
+	assert_equal "${lines[0]%% *}" USER
+	assert_equal "${#lines[@]}" 3
+	run --separate-stderr docker top web -o comm
+	assert_status 1
+	assert_stderr "Error response from daemon: Couldn't find PID field in ps output"
+	run --separate-stderr docker top web --nonsense
+	assert_status 1
+	assert_stderr "Error response from daemon: error: unknown gnu long option"
+	docker stop -t 0 web >/dev/null
+	run --separate-stderr docker top web
+	assert_status 1
+	assert_stderr --regexp '^Error response from daemon: Container [0-9a-f]{64} is not running$'
+}
+
+@test "top runs nothing of the container, and shows no control characters" {
+	load_busybox docker.io/library/busybox:latest
+	docker run -d --name web busybox sh -c "$(printf 'sleep 1000 # \033[2J\nwait')" >/dev/null
+	docker exec web sh -c 'rm -f /bin/ps; printf "#!/bin/sh\necho ran >/ran\n" >/bin/ps; chmod 755 /bin/ps'
+	run docker top web
+	assert_success
+	refute_output --partial $'\033'
+	run docker exec web ls /ran
+	assert_status 1
+}
+
 @test "a long command ends in an ellipsis" {
 	load_busybox docker.io/library/busybox:latest
 	docker create busybox sh -c 'echo a very long command' >/dev/null

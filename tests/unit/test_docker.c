@@ -101,7 +101,7 @@ static void test_names(void **state)
 
 		assert_string_equal(docker_familiar(cases[i].reference), cases[i].familiar);
 		assert_string_equal(tagged, cases[i].tagged);
-		docker_image_name(cases[i].reference, &image);
+		docker_image_name(NULL, cases[i].reference, &image);
 		assert_string_equal(strbuf_str(&image), cases[i].image);
 	}
 }
