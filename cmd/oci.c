@@ -190,6 +190,7 @@ extern const struct command command_oci_create, command_oci_start, command_oci_s
 	command_oci_ps, command_oci_spec, command_oci_features;
 
 static const struct command_entry oci_commands[] = {
+	{"checkpoint", .instead = "the state of processes is not saved here, which takes CRIU"},
 	{"create", &command_oci_create},
 	{"delete", &command_oci_delete},
 	{"events", &command_oci_events},
@@ -199,6 +200,7 @@ static const struct command_entry oci_commands[] = {
 	{"list", &command_oci_list},
 	{"pause", &command_oci_pause},
 	{"ps", &command_oci_ps},
+	{"restore", .instead = "the state of processes is not saved here, which takes CRIU"},
 	{"resume", &command_oci_resume},
 	{"run", &command_oci_run},
 	{"spec", &command_oci_spec},

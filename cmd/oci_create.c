@@ -8,6 +8,8 @@ extern const struct command command_oci_create, command_oci_run;
 
 static const struct option_spec create_options[] = {
 	OCI_CREATE_OPTIONS,
+	OPTION_BOOL("no-subreaper", 0, struct oci_create_command, no_subreaper,
+		"adopt no processes, which create never does"),
 	OPTION_END,
 };
 

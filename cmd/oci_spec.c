@@ -30,6 +30,8 @@ static const struct option_spec spec_options[] = {
 		.complete = COMPLETE_DIRECTORY),
 	OPTION_STRING("config", 'f', struct spec_options, config, "FILE",
 		"write this file in place of config.json", .complete = COMPLETE_FILE),
+	OPTION_STRING("file", 0, struct spec_options, config, "FILE", "the same as --config",
+		.complete = COMPLETE_FILE),
 	OPTION_BOOL("rootless", 0, struct spec_options, rootless,
 		"for a container of an ordinary user"),
 	OPTION_END,

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cgroup/resources.h"
@@ -10,6 +12,7 @@
 #include "cmd/oci.h"
 #include "oci/stats.h"
 #include "util/fs.h"
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 #include "util/timefmt.h"
@@ -66,23 +69,41 @@ const struct command command_oci_resume = {
 /* -------- update -------- */
 
 struct update_options {
-	const char *resources, *blkio_weight, *cpu_period, *cpu_quota, *cpu_share, *cpuset_cpus,
-		*cpuset_mems, *memory, *memory_reservation, *memory_swap, *pids_limit;
+	const char *resources, *blkio_weight, *cpu_burst, *cpu_idle, *cpu_period, *cpu_quota,
+		*cpu_rt_period, *cpu_rt_runtime, *cpu_share, *cpuset_cpus, *cpuset_mems,
+		*kernel_memory, *kernel_memory_tcp, *l3_cache_schema, *mem_bw_schema, *memory,
+		*memory_reservation, *memory_swap, *pids_limit;
 };
 
 static const struct option_spec update_options[] = {
 	OPTION_STRING("blkio-weight", 0, struct update_options, blkio_weight, "WEIGHT",
 		"relative weight of its input and output, 10 to 1000"),
+	OPTION_STRING("cpu-burst", 0, struct update_options, cpu_burst, "MICROSECONDS",
+		"processor time that may be saved up and used beyond the quota"),
+	OPTION_STRING("cpu-idle", 0, struct update_options, cpu_idle, "0|1",
+		"run only when nobody else wants the processor"),
 	OPTION_STRING("cpu-period", 0, struct update_options, cpu_period, "MICROSECONDS",
 		"length of a period"),
 	OPTION_STRING("cpu-quota", 0, struct update_options, cpu_quota, "MICROSECONDS",
 		"processor time in each period; -1: no limit"),
+	OPTION_STRING("cpu-rt-period", 0, struct update_options, cpu_rt_period, "MICROSECONDS",
+		"refused but for 0: cgroup v2 has no real-time budget"),
+	OPTION_STRING("cpu-rt-runtime", 0, struct update_options, cpu_rt_runtime, "MICROSECONDS",
+		"refused but for 0: cgroup v2 has no real-time budget"),
 	OPTION_STRING("cpu-share", 0, struct update_options, cpu_share, "SHARES",
 		"relative weight of its processor time, 2 to 262144"),
 	OPTION_STRING("cpuset-cpus", 0, struct update_options, cpuset_cpus, "LIST",
 		"processors to run on"),
 	OPTION_STRING("cpuset-mems", 0, struct update_options, cpuset_mems, "LIST",
 		"memory nodes to use"),
+	OPTION_STRING("kernel-memory", 0, struct update_options, kernel_memory, "BYTES",
+		"refused but for 0 and -1: cgroup v2 counts it as memory"),
+	OPTION_STRING("kernel-memory-tcp", 0, struct update_options, kernel_memory_tcp, "BYTES",
+		"refused but for 0 and -1: cgroup v2 counts it as memory"),
+	OPTION_STRING("l3-cache-schema", 0, struct update_options, l3_cache_schema, "SCHEMA",
+		"share of the processor's cache, as linux.intelRdt.l3CacheSchema"),
+	OPTION_STRING("mem-bw-schema", 0, struct update_options, mem_bw_schema, "SCHEMA",
+		"share of the memory's bandwidth, as linux.intelRdt.memBwSchema"),
 	OPTION_STRING(
 		"memory", 0, struct update_options, memory, "BYTES", "most memory; -1: no limit"),
 	OPTION_STRING("memory-reservation", 0, struct update_options, memory_reservation, "BYTES",
@@ -97,79 +118,83 @@ static const struct option_spec update_options[] = {
 	OPTION_END,
 };
 
-static int take_number(const char *option, const char *text, int64_t min, int64_t *value,
-	struct cgroup_resources *resources, unsigned int given, struct error **err)
-{
-	if (!text)
-		return 0;
-	if (str_to_int64(text, min, INT64_MAX, value) < 0)
-		return error_set(err, ERR_USAGE, "--%s '%s': must be a number, at least %lld",
-			option, text, (long long)min);
-	resources->given |= given;
-	return 0;
-}
+/* The member of linux.resources that an option stands for; its rules are the member's. */
+static const struct {
+	size_t offset; /* in struct update_options */
+	enum { MEMBER_NUMBER, MEMBER_BYTES, MEMBER_TEXT } kind;
+	const char *option, *object, *member;
+} update_members[] = {
+#define MEMBER(o, k, n, object, member)                                                            \
+	{                                                                                          \
+		offsetof(struct update_options, o), k, n, object, member                           \
+	}
+	MEMBER(blkio_weight, MEMBER_NUMBER, "blkio-weight", "blockIO", "weight"),
+	MEMBER(cpu_burst, MEMBER_NUMBER, "cpu-burst", "cpu", "burst"),
+	MEMBER(cpu_idle, MEMBER_NUMBER, "cpu-idle", "cpu", "idle"),
+	MEMBER(cpu_period, MEMBER_NUMBER, "cpu-period", "cpu", "period"),
+	MEMBER(cpu_quota, MEMBER_NUMBER, "cpu-quota", "cpu", "quota"),
+	MEMBER(cpu_rt_period, MEMBER_NUMBER, "cpu-rt-period", "cpu", "realtimePeriod"),
+	MEMBER(cpu_rt_runtime, MEMBER_NUMBER, "cpu-rt-runtime", "cpu", "realtimeRuntime"),
+	MEMBER(cpu_share, MEMBER_NUMBER, "cpu-share", "cpu", "shares"),
+	MEMBER(cpuset_cpus, MEMBER_TEXT, "cpuset-cpus", "cpu", "cpus"),
+	MEMBER(cpuset_mems, MEMBER_TEXT, "cpuset-mems", "cpu", "mems"),
+	MEMBER(kernel_memory, MEMBER_BYTES, "kernel-memory", "memory", "kernel"),
+	MEMBER(kernel_memory_tcp, MEMBER_BYTES, "kernel-memory-tcp", "memory", "kernelTCP"),
+	MEMBER(memory, MEMBER_BYTES, "memory", "memory", "limit"),
+	MEMBER(memory_reservation, MEMBER_BYTES, "memory-reservation", "memory", "reservation"),
+	MEMBER(memory_swap, MEMBER_BYTES, "memory-swap", "memory", "swap"),
+	MEMBER(pids_limit, MEMBER_NUMBER, "pids-limit", "pids", "limit"),
+#undef MEMBER
+};
 
-static int take_unsigned(const char *option, const char *text, uint64_t *value,
-	struct cgroup_resources *resources, unsigned int given, struct error **err)
+/* TEXT as a resources object with this one member. */
+static int take_member(
+	size_t i, const char *text, struct cgroup_resources *into, struct error **err)
 {
+	cleanup_cgroup_resources struct cgroup_resources *parsed = NULL;
+	cleanup_strbuf struct strbuf json = STRBUF_INIT;
+	cleanup_free char *name = xasprintf("--%s", update_members[i].option);
+	struct json_writer w = json_writer_init(&json, 0);
 	int64_t number;
-
-	if (take_number(option, text, 0, &number, resources, given, err) < 0)
-		return -1;
-	if (text)
-		*value = (uint64_t)number;
-	return 0;
-}
-
-static int take_bytes(const char *option, const char *text, int64_t *value,
-	struct cgroup_resources *resources, unsigned int given, struct error **err)
-{
 	uint64_t bytes;
 
-	if (!text)
-		return 0;
-	if (str_equal(text, "-1")) {
-		*value = -1;
-	} else {
+	json_write_object_begin(&w);
+	json_write_key(&w, update_members[i].object);
+	json_write_object_begin(&w);
+	if (update_members[i].kind == MEMBER_TEXT) {
+		json_put_string(&w, update_members[i].member, text);
+	} else if (update_members[i].kind == MEMBER_BYTES && !str_equal(text, "-1")) {
 		if (str_to_size(text, &bytes, err) < 0)
-			return error_wrap(err, "--%s", option);
-		if (bytes > INT64_MAX)
-			return error_set(err, ERR_USAGE, "--%s '%s': too large", option, text);
-		*value = (int64_t)bytes;
+			return error_wrap(err, "%s", name);
+		json_put_uint(&w, update_members[i].member, bytes);
+	} else {
+		if (str_to_int64(text, INT64_MIN, INT64_MAX, &number) < 0)
+			return error_set(err, ERR_USAGE, "%s '%s': must be a number", name, text);
+		json_put_int(&w, update_members[i].member, number);
 	}
-	resources->given |= given;
+	json_write_object_end(&w);
+	json_write_object_end(&w);
+	if (cgroup_resources_parse_text(json.data, json.len, name, &parsed, err) < 0)
+		return -1;
+	cgroup_resources_merge(into, parsed);
 	return 0;
 }
 
+/* How many options about resources there were, or -1. */
 static int take_options(
-	const struct update_options *o, struct cgroup_resources *r, struct error **err)
+	const struct update_options *opts, struct cgroup_resources *resources, struct error **err)
 {
-	if (take_unsigned(
-		    "blkio-weight", o->blkio_weight, &r->io_weight, r, CGROUP_IO_WEIGHT, err) < 0 ||
-		take_unsigned("cpu-period", o->cpu_period, &r->cpu_period, r, CGROUP_CPU_PERIOD,
-			err) < 0 ||
-		take_number("cpu-quota", o->cpu_quota, -1, &r->cpu_quota, r, CGROUP_CPU_QUOTA,
-			err) < 0 ||
-		take_unsigned(
-			"cpu-share", o->cpu_share, &r->cpu_shares, r, CGROUP_CPU_SHARES, err) < 0 ||
-		take_bytes("memory", o->memory, &r->memory_limit, r, CGROUP_MEMORY_LIMIT, err) <
-			0 ||
-		take_bytes("memory-reservation", o->memory_reservation, &r->memory_reservation, r,
-			CGROUP_MEMORY_RESERVATION, err) < 0 ||
-		take_bytes("memory-swap", o->memory_swap, &r->memory_swap, r, CGROUP_MEMORY_SWAP,
-			err) < 0 ||
-		take_number("pids-limit", o->pids_limit, -1, &r->pids_limit, r, CGROUP_PIDS_LIMIT,
-			err) < 0)
-		return -1;
-	if (o->cpuset_cpus) {
-		free(r->cpuset_cpus);
-		r->cpuset_cpus = xstrdup(o->cpuset_cpus);
+	int count = opts->resources != NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(update_members); i++) {
+		const char *text;
+
+		memcpy(&text, (const char *)opts + update_members[i].offset, sizeof(text));
+		if (text && take_member(i, text, resources, err) < 0)
+			return -1;
+		count += text != NULL;
 	}
-	if (o->cpuset_mems) {
-		free(r->cpuset_mems);
-		r->cpuset_mems = xstrdup(o->cpuset_mems);
-	}
-	return 0;
+	return count;
 }
 
 static int read_resources(const char *path, struct cgroup_resources **ret, struct error **err)
@@ -196,13 +221,21 @@ static int update_run(struct command_context *ctx, int argc, char **argv, struct
 	cleanup_cgroup_resources struct cgroup_resources *resources = NULL;
 	cleanup_oci_root struct oci_root root = {.fd = -1};
 	struct update_options opts = {0};
-	int first;
+	bool classes;
+	int first, count;
 
 	if (options_parse(&command_oci_update, argc, argv, &opts, &first, err) < 0 ||
-		read_resources(opts.resources, &resources, err) < 0 ||
-		take_options(&opts, resources, err) < 0 || oci_open_root(ctx, &root, err) < 0)
+		read_resources(opts.resources, &resources, err) < 0)
 		return -1;
-	return oci_update(&root, argv[first], resources, err);
+	classes = opts.l3_cache_schema || opts.mem_bw_schema;
+	count = take_options(&opts, resources, err);
+	if (count < 0 || oci_open_root(ctx, &root, err) < 0)
+		return -1;
+	if ((count || !classes) && oci_update(&root, argv[first], resources, err) < 0)
+		return -1;
+	return classes ? oci_update_rdt(
+				 &root, argv[first], opts.l3_cache_schema, opts.mem_bw_schema, err)
+		       : 0;
 }
 
 const struct command command_oci_update = {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #include "oci/container.h"
 #include "oci/group.h"
 #include "oci/stats.h"
+#include "runtime/intel_rdt.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -50,6 +52,32 @@ int oci_update(const struct oci_root *root, const char *id, struct cgroup_resour
 		return 0;
 	cgroup_devices_add_default(resources);
 	return cgroup_devices_apply(&group, resources, err);
+}
+
+int oci_update_rdt(const struct oci_root *root, const char *id, const char *l3_cache_schema,
+	const char *mem_bw_schema, struct error **err)
+{
+	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
+	cleanup_runtime_spec struct runtime_spec *spec = NULL;
+	cleanup_close int root_fd = -1;
+	struct runtime_intel_rdt rdt = {
+		.l3_cache_schema = (char *)(uintptr_t)l3_cache_schema,
+		.mem_bw_schema = (char *)(uintptr_t)mem_bw_schema,
+	};
+
+	if (oci_container_open(root, id, &container, err) < 0)
+		return -1;
+	spec = oci_config_read(container.dir_fd, "config.json", NULL, NULL, err);
+	if (!spec)
+		return error_wrap(err, "container '%s'", id);
+	if (!spec->intel_rdt.set)
+		return error_set(err, ERR_INVALID,
+			"container '%s': its config.json has no linux.intelRdt to change", id);
+	rdt.clos_id = spec->intel_rdt.clos_id;
+	root_fd = intel_rdt_root(err);
+	if (root_fd < 0 || intel_rdt_update(root_fd, &rdt, id, err) < 0)
+		return error_wrap(err, "container '%s'", id);
+	return 0;
 }
 
 /* -------- events -------- */

@@ -13,6 +13,11 @@ struct cgroup_resources;
 int oci_update(const struct oci_root *root, const char *id, struct cgroup_resources *resources,
 	struct error **err);
 
+/** oci_update_rdt() - change the shares of a container with linux.intelRdt; NULL: as it is.
+ * @err: ERR_INVALID without that member, ERR_UNSUPPORTED without resctrl */
+int oci_update_rdt(const struct oci_root *root, const char *id, const char *l3_cache_schema,
+	const char *mem_bw_schema, struct error **err);
+
 struct oci_events_options {
 	const char *id;
 	uint64_t interval_ms; /* between statistics */

@@ -171,6 +171,21 @@ int intel_rdt_apply(int root_fd, const struct runtime_intel_rdt *rdt, const char
 	return -1;
 }
 
+int intel_rdt_update(
+	int root_fd, const struct runtime_intel_rdt *rdt, const char *id, struct error **err)
+{
+	const char *name = rdt->clos_id ? rdt->clos_id : id;
+	cleanup_strv char **wanted = wanted_lines(rdt);
+	cleanup_close int dir_fd =
+		openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir_fd < 0 && errno == ENOENT)
+		return error_set(err, ERR_NOT_FOUND, "there is no class of service '%s'", name);
+	if (dir_fd < 0)
+		return error_errno(err, errno, "open class of service '%s'", name);
+	return wanted ? write_schemata(dir_fd, wanted, err) : 0;
+}
+
 void intel_rdt_remove(int root_fd, const struct runtime_intel_rdt *rdt, const char *id)
 {
 	cleanup_close int dir_fd = -1, groups_fd = -1;

@@ -26,5 +26,10 @@ int intel_rdt_root(struct error **err);
 int intel_rdt_apply(int root_fd, const struct runtime_intel_rdt *rdt, const char *id, pid_t pid,
 	struct error **err);
 
+/** intel_rdt_update() - other schemata for the class of service that the container ID is in; RDT
+ * has its closID and what is to change. @err: ERR_NOT_FOUND */
+int intel_rdt_update(
+	int root_fd, const struct runtime_intel_rdt *rdt, const char *id, struct error **err);
+
 /** intel_rdt_remove() - the container's own directories; one that closID names stays. */
 void intel_rdt_remove(int root_fd, const struct runtime_intel_rdt *rdt, const char *id);

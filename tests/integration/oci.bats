@@ -6,18 +6,12 @@ load ../lib/oci
 
 setup()
 {
-	pod_setup
-	B=$BATS_TEST_TMPDIR/bundle
-	export B
+	oci_setup
 }
 
 teardown()
 {
-	local status=0
-
-	oci_teardown || status=1
-	pod_teardown || status=1
-	return "$status"
+	oci_teardown
 }
 
 @test "run: output and status are the process's, and nothing is left" {
@@ -405,6 +399,42 @@ print(*(w for w in words if w not in ("bind", "rbind") and "tmpcopyup" not in w 
 	run pod oci spec --rootless --bundle "$B"
 	assert_status 1
 	assert_output --partial "exists already"
+	pod oci spec --rootless --bundle "$B" --file other.json
+	cmp "$B/config.json" "$B/other.json"
+}
+
+@test "update: options are members of linux.resources; what only version 1 had is refused by name" {
+	make_bundle "$B" sleep 1000
+	pod oci create --no-subreaper --bundle "$B" one </dev/null >/dev/null 2>&1
+	local -A refused=(
+		[--cpu-rt-runtime=5]="--cpu-rt-runtime: cpu.realtimeRuntime: cgroup v2 has no such limit"
+		[--cpu-rt-period=5]="--cpu-rt-period: cpu.realtimePeriod: cgroup v2 has no such limit"
+		[--kernel-memory=5m]="--kernel-memory: memory.kernel: cgroup v2 has no such limit"
+		[--kernel-memory-tcp=1]="--kernel-memory-tcp: memory.kernelTCP: cgroup v2 has no such limit"
+		[--memory=x]="--memory: invalid size 'x'"
+		[--cpu-quota=x]="--cpu-quota 'x': must be a number"
+		[--cpu-idle=2]="--cpu-idle: cpu.idle: must be between 0 and 1"
+		[--blkio-weight=5]="--blkio-weight: blockIO.weight: must be between 10 and 1000"
+		[--cpuset-mems=x]="--cpuset-mems: cpu.mems: must be a list"
+		[--l3-cache-schema=L3:0=f]="container 'one': its config.json has no linux.intelRdt"
+		[--mem-bw-schema=MB:0=50]="container 'one': its config.json has no linux.intelRdt"
+	)
+	local option
+
+	for option in "${!refused[@]}"; do
+		run --separate-stderr pod oci update "$option" one
+		assert_status 1
+		assert_stderr --partial "${refused[$option]}"
+	done
+}
+
+@test "checkpoint and restore say why they are not there" {
+	for command in checkpoint restore; do
+		run pod oci "$command" one
+		assert_status 1
+		assert_output --partial "'pod oci $command' is not available"
+		assert_output --partial CRIU
+	done
 }
 
 @test "limits without a control group are refused by name, and ignored where that is asked for" {

@@ -6,21 +6,13 @@ load ../lib/oci
 
 setup()
 {
-	pod_setup
-	B=$BATS_TEST_TMPDIR/bundle
-	export B
-	# where the container has nothing mounted
-	OUTSIDE=$(mktemp -d /var/tmp/pod-outside.XXXXXX)
+	oci_setup
+	oci_outside
 }
 
 teardown()
 {
-	local status=0
-
-	rm -rf "$OUTSIDE"
-	oci_teardown || status=1
-	pod_teardown || status=1
-	return "$status"
+	oci_teardown
 }
 
 # bundle COMMAND [ARG...] - in $B, with a root that can be written
@@ -28,13 +20,6 @@ bundle()
 {
 	make_bundle "$B" "$@"
 	config "$B" 'c["root"]["readonly"] = False'
-}
-
-# oci_run [STATEMENTS] - run the bundle, changed by Python's STATEMENTS
-oci_run()
-{
-	[ $# -eq 0 ] || config "$B" "$1"
-	run pod oci run --bundle "$B" one
 }
 
 # as_root COMMAND... - root of a user namespace, as far as pod can see real root

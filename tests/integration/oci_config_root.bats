@@ -7,24 +7,14 @@ load ../lib/oci
 
 setup()
 {
-	pod_setup
+	oci_setup
 	skip_without root
-	B=$BATS_TEST_TMPDIR/bundle
-	S=$BATS_TEST_TMPDIR/state
-	mkdir -m 0700 "$S"
-	export B S
-	# a file system whose ids every supported kernel can map, and not below the tests' own tmpfs
-	OUTSIDE=$(mktemp -d /var/tmp/pod-outside.XXXXXX)
+	oci_outside
 }
 
 teardown()
 {
-	local status=0
-
-	[ -z "${OUTSIDE-}" ] || rm -rf "$OUTSIDE"
-	[ -z "${S-}" ] || pod oci --root "$S" delete --force --regex . || status=1
-	pod_teardown || status=1
-	return "$status"
+	oci_teardown
 }
 
 bundle()
@@ -34,13 +24,6 @@ bundle()
 	make_bundle "$B" "$@"
 	for name in awk chmod mkdir cut stat; do ln -sf busybox "$B/rootfs/bin/$name"; done
 	config "$B" 'c["root"]["readonly"] = False; c["linux"].pop("resources", None)'
-}
-
-# oci_run [STATEMENTS] - run the bundle, changed by Python's STATEMENTS
-oci_run()
-{
-	[ $# -eq 0 ] || config "$B" "$1"
-	run pod oci --root "$S" --rootless true run --bundle "$B" one
 }
 
 @test "root: device nodes with their numbers, modes and owners" {

@@ -6,25 +6,20 @@ load ../lib/oci
 
 setup()
 {
-	pod_setup
+	oci_setup
 	RUNTIME=$(command -v pod-oci)
-	B=$BATS_TEST_TMPDIR/bundle
-	export RUNTIME B
+	export RUNTIME
 }
 
 teardown()
 {
-	local status=0
-
 	if [ -d "$HOME/.local/share/containers" ]; then
 		podman rm --all --force --time 0 >/dev/null 2>&1
 		podman unshare rm -rf "$HOME/.local/share/containers" >/dev/null 2>&1
 		# ends the process that keeps podman's namespace
 		podman system migrate >/dev/null 2>&1
 	fi
-	oci_teardown || status=1
-	pod_teardown || status=1
-	return "$status"
+	oci_teardown
 }
 
 setup_podman()

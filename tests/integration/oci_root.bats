@@ -7,32 +7,15 @@ load ../lib/oci
 
 setup()
 {
-	pod_setup
-	skip_without root
-	B=$BATS_TEST_TMPDIR/bundle
-	S=$BATS_TEST_TMPDIR/state
-	mkdir -m 0700 "$S"
-	export B S
 	CTD=
+	oci_setup
+	skip_without root
 }
 
 teardown()
 {
-	local status=0
-
 	[ -z "$CTD" ] || stop_containerd
-	if [ -n "${S-}" ]; then
-		pod oci --root "$S" delete --force --regex . || status=1
-		# containerd makes a directory for its namespace there
-		[ -z "$(find "$S" -name state.json -o -name lock)" ] || status=1
-	fi
-	pod_teardown || status=1
-	return "$status"
-}
-
-oci()
-{
-	pod oci --root "$S" "$@"
+	oci_teardown
 }
 
 @test "root: create, start, exec, kill, delete" {

@@ -58,13 +58,51 @@ status_is()
 	[ "$(oci_status "$1")" = "$2" ]
 }
 
+# oci_setup - $B for a bundle; as root $S, a state directory of the test's own
+oci_setup()
+{
+	pod_setup
+	B=$BATS_TEST_TMPDIR/bundle
+	export B
+	[ "$(id -u)" -eq 0 ] || return 0
+	S=$BATS_TEST_TMPDIR/state
+	mkdir -m 0700 "$S"
+	export S
+}
+
+# oci_outside - $OUTSIDE, a directory that the container does not cover with its mounts, on a file
+# system whose ids every supported kernel can map
+oci_outside()
+{
+	OUTSIDE=$(mktemp -d /var/tmp/pod-outside.XXXXXX)
+}
+
+# oci COMMAND [ARG...] - pod oci with this test's state directory
+oci()
+{
+	pod oci ${S:+--root "$S"} "$@"
+}
+
+# oci_run [STATEMENTS] - run the bundle, changed by Python's STATEMENTS
+oci_run()
+{
+	[ $# -eq 0 ] || config "$B" "$1"
+	run oci ${S:+--rootless true} run --bundle "$B" one
+}
+
 # oci_teardown - nothing of a container may be left
 oci_teardown()
 {
-	pod oci delete --force --regex .
-	[ -z "$(ls -A "$XDG_RUNTIME_DIR/pod-oci" 2>/dev/null)" ] || {
-		echo "left in the state directory:"
-		ls -lR "$XDG_RUNTIME_DIR/pod-oci"
-		return 1
+	local state=${S-$XDG_RUNTIME_DIR/pod-oci} status=0 left
+
+	[ -z "${OUTSIDE-}" ] || rm -rf "$OUTSIDE"
+	oci delete --force --regex . || status=1
+	# containerd makes a directory for its namespace there
+	left=$(find "$state" -mindepth 1 ${S:+\( -name state.json -o -name lock \)} 2>/dev/null)
+	[ -z "$left" ] || {
+		echo "left in the state directory: $left"
+		status=1
 	}
+	pod_teardown || status=1
+	return "$status"
 }

@@ -89,10 +89,35 @@ static void test_class(void **state)
 	assert_int_equal(remove_tree(AT_FDCWD, path, &err), 0);
 }
 
+static void test_update(void **state)
+{
+	char path[] = "/tmp/test-rdt.XXXXXX";
+	cleanup_close int root_fd = make_root(path);
+	cleanup_error struct error *err = NULL;
+	struct runtime_intel_rdt rdt = {.clos_id = (char[]){"class"}};
+
+	(void)state;
+	/* nothing to change */
+	assert_int_equal(intel_rdt_update(root_fd, &rdt, "one", &err), 0);
+	assert_file(root_fd, "class/schemata", "    MB:0=100\n    L3:0=ff;1=3f\n");
+	rdt.l3_cache_schema = (char[]){"L3:0=1"};
+	rdt.mem_bw_schema = (char[]){"MB:0=50"};
+	assert_int_equal(intel_rdt_update(root_fd, &rdt, "one", &err), 0);
+	assert_file(root_fd, "class/schemata", "L3:0=1\nMB:0=50\n");
+	/* one of its own, which is not there */
+	rdt.clos_id = NULL;
+	assert_int_equal(intel_rdt_update(root_fd, &rdt, "one", &err), -1);
+	assert_int_equal(err->kind, ERR_NOT_FOUND);
+	error_free(err);
+	err = NULL;
+	assert_int_equal(remove_tree(AT_FDCWD, path, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_class),
+		cmocka_unit_test(test_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
