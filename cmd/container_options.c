@@ -11,6 +11,7 @@
 #include "cgroup/cgroup.h"
 #include "cmd/container_options.h"
 #include "cmd/docker.h"
+#include "cmd/health_rows.h"
 #include "cmd/limit_rows.h"
 #include "cmd/progress.h"
 #include "container/build.h"
@@ -31,7 +32,6 @@ static const char *const log_drivers[] = {
 static const char *const pull_policies[] = {"always", "missing", "never", "newer", NULL};
 static const char *const restart_policies[] = {
 	"no", "on-failure", "on-failure:", "always", "unless-stopped", NULL};
-static const char *const health_actions[] = {"none", "kill", "restart", "stop", NULL};
 static const char *const sdnotify_modes[] = {"container", "conmon", "healthy", "ignore", NULL};
 static const char *const image_volume_modes[] = {"anonymous", "bind", "ignore", "tmpfs", NULL};
 static const char *const streams[] = {"stdin", "stdout", "stderr", NULL};
@@ -85,25 +85,7 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRV("expose", 0, T, exposed_ports, "PORT[-PORT][/PROTOCOL]",               \
 			"Add a port to those that the image exposes"),                             \
 		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
-		OPTION_STRING("health-cmd", 0, T, health.cmd, "COMMAND",                           \
-			"Check the container's health with COMMAND (a line for /bin/sh, or a "     \
-			"JSON array)"),                                                            \
-		OPTION_STRING("health-interval", 0, T, health.interval, "DURATION",                \
-			"Time between two health checks, or 'disable'", .default_text = "30s"),    \
-		OPTION_STRING("health-on-failure", 0, T, health.on_failure, "ACTION",              \
-			"What happens to an unhealthy container", .default_text = "none",          \
-			.words = health_actions),                                                  \
-		OPTION_UINT32("health-retries", 0, T, health.retries, "COUNT",                     \
-			"Failures in a row that make a container unhealthy", .default_text = "3",  \
-			.given_offset = OPTION_GIVEN(T, health.retries_given)),                    \
-		OPTION_STRING("health-start-interval", 0, T, health.start_interval, "DURATION",    \
-			"Time between two health checks during the start period",                  \
-			.default_text = "5s"),                                                     \
-		OPTION_STRING("health-start-period", 0, T, health.start_period, "DURATION",        \
-			"Time after the start in which failures do not count",                     \
-			.default_text = "0s"),                                                     \
-		OPTION_STRING("health-timeout", 0, T, health.timeout, "DURATION",                  \
-			"Time after which a health check has failed", .default_text = "30s"),      \
+		HEALTH_ROWS(T, health),                                                            \
 		OPTION_STRING(                                                                     \
 			"hostname", 'h', T, hostname, "NAME", "Set the container's host name"),    \
 		OPTION_BOOL("http-proxy", 0, T, http_proxy,                                        \

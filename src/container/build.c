@@ -12,8 +12,8 @@
 #include "container/parse_env.h"
 #include "container/parse_mount.h"
 #include "container/parse_security.h"
-#include "container/policy.h"
 #include "container/ports.h"
+#include "container/supervision.h"
 #include "network/network.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -336,44 +336,13 @@ out:
 	return status;
 }
 
-/* The container has our standard streams themselves: there is nothing in between that could give it
- * a terminal, or have them once more when it is started again. */
-static int check_passthrough(const struct container_config *config, struct error **err)
-{
-	struct restart_policy restart;
-
-	if (config->terminal)
-		return error_set(err, ERR_USAGE,
-			"the log driver 'passthrough' cannot be used with a terminal (-t)");
-	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
-		return -1;
-	if (restart.kind != RESTART_NO || str_equal(config->health_on_failure, "restart"))
-		return error_set(err, ERR_USAGE,
-			"the log driver 'passthrough' cannot be used with --restart: let the "
-			"service "
-			"manager restart the unit");
-	return 0;
-}
-
 static int check_words(const struct container_config *config, struct error **err)
 {
 	struct security_options security = {0};
-	struct restart_policy restart;
 	uint64_t capabilities;
 
-	if (restart_policy_parse(config->restart_policy, &restart, err) < 0)
+	if (supervision_check(config, err) < 0)
 		return -1;
-	if (config->remove && restart.kind != RESTART_NO)
-		return error_set(err, ERR_USAGE,
-			"the --rm option conflicts with --restart, when the restartPolicy is not "
-			"\"\" and \"no\"");
-	if (config->remove && str_equal(config->health_on_failure, "restart"))
-		return error_set(err, ERR_USAGE,
-			"the --rm option conflicts with --health-on-failure=restart");
-	if (str_equal(config->sdnotify, "healthy") && !health_is_checked(config))
-		return error_set(err, ERR_USAGE,
-			"--sdnotify=healthy needs a health check: give one with --health-cmd");
-
 	if (parse_security_options(config->security_opts, &security, err) < 0)
 		return -1;
 	security_options_clear(&security);
@@ -395,8 +364,9 @@ static int check_words(const struct container_config *config, struct error **err
 	for (size_t i = 0; config->add_hosts && config->add_hosts[i]; i++)
 		if (add_host_check(config->add_hosts[i], err) < 0)
 			return -1;
-	if (str_equal(config->log_driver, "passthrough") && check_passthrough(config, err) < 0)
-		return -1;
+	if (str_equal(config->log_driver, "passthrough") && config->terminal)
+		return error_set(err, ERR_USAGE,
+			"the log driver 'passthrough' cannot be used with a terminal (-t)");
 	for (size_t i = 0; config->log_options && config->log_options[i]; i++)
 		if (parse_log_option(config->log_driver, config->log_options[i], err) < 0)
 			return -1;

@@ -67,8 +67,7 @@ static int apply_settings(struct container *container, struct error **err)
 		return error_move(err, &one);
 	}
 	if (json_parse(text, len, "settings.json", &doc, &root, err) < 0 ||
-		json_opt_dup(&root, "name", &container->config->name, err) < 0 ||
-		json_opt_dup(&root, "resources", &container->config->resources, err) < 0)
+		container_config_apply_settings(&root, container->config, err) < 0)
 		return -1;
 	return 0;
 }

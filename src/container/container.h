@@ -182,15 +182,23 @@ int container_stop(
 int container_pause(
 	struct store *store, struct container *container, bool pause, struct error **err);
 
-/**
- * container_update() - change limits of the container, running or not; they last over starts
- * @change: what is to change
- * @err: ERR_UNSUPPORTED: it runs without the control group or the controller; ERR_INVALID: the
- * kernel refuses a value. Then nothing is recorded.
- */
+/* What is to change; NULL: stays as it is. */
 struct cgroup_resources;
-int container_update(
-	struct container *container, const struct cgroup_resources *change, struct error **err);
+struct health_request;
+struct container_update_request {
+	const struct cgroup_resources *resources;
+	const char *restart_policy;
+	const struct health_request *health;
+};
+
+/**
+ * container_update() - change container ID, running or not; what is changed lasts over starts
+ * @err: ERR_UNSUPPORTED: it runs without the control group or the controller; ERR_INVALID: the
+ * kernel refuses a value; ERR_USAGE: a check or policy that makes no sense for this container. Then
+ * nothing is recorded.
+ */
+int container_update(struct store *store, const char *id,
+	const struct container_update_request *change, struct error **err);
 
 /** container_cgroup_open() - the group that the container runs in. @err: ERR_CONFLICT not running,
  * ERR_UNSUPPORTED none of its own, with the remedy */

@@ -14,6 +14,7 @@ struct field {
 	const char *name;
 	enum field_type type;
 	size_t offset;
+	bool setting; /* may change: settings.json */
 };
 
 #define FIELD_TYPE(member)                                                                         \
@@ -22,13 +23,17 @@ struct field {
 		uint64_t * : FIELD_UINT64)
 #define FIELD(json_name, member)                                                                   \
 	{                                                                                          \
-		json_name, FIELD_TYPE(member), offsetof(struct container_config, member)           \
+		json_name, FIELD_TYPE(member), offsetof(struct container_config, member), false    \
+	}
+#define SETTING(json_name, member)                                                                 \
+	{                                                                                          \
+		json_name, FIELD_TYPE(member), offsetof(struct container_config, member), true     \
 	}
 
 /* The record's members, read and written by the one table. */
 static const struct field fields[] = {
 	FIELD("id", id),
-	FIELD("name", name),
+	SETTING("name", name),
 	FIELD("created", created_ns),
 	FIELD("imageName", image_name),
 	FIELD("rawImageName", image_given),
@@ -65,7 +70,7 @@ static const struct field fields[] = {
 	FIELD("sysctls", sysctls),
 	FIELD("noHosts", no_hosts),
 	FIELD("shmSize", shm_size_bytes),
-	FIELD("resources", resources),
+	SETTING("resources", resources),
 	FIELD("cgroupParent", cgroup_parent),
 	FIELD("cgroupManager", cgroup_manager),
 	FIELD("cgroupsMode", cgroups_mode),
@@ -91,15 +96,20 @@ static const struct field fields[] = {
 	FIELD("pidFile", pid_file),
 	FIELD("remove", remove),
 	FIELD("sdnotify", sdnotify),
-	FIELD("restartPolicy", restart_policy),
+	SETTING("restartPolicy", restart_policy),
 	FIELD("timeout", timeout_s),
-	FIELD("healthTest", health_test),
-	FIELD("healthInterval", health_interval_ns),
-	FIELD("healthTimeout", health_timeout_ns),
-	FIELD("healthStartPeriod", health_start_period_ns),
-	FIELD("healthStartInterval", health_start_interval_ns),
-	FIELD("healthRetries", health_retries),
-	FIELD("healthOnFailure", health_on_failure),
+	SETTING("healthTest", health_test),
+	SETTING("healthInterval", health_interval_ns),
+	SETTING("healthTimeout", health_timeout_ns),
+	SETTING("healthStartPeriod", health_start_period_ns),
+	SETTING("healthStartInterval", health_start_interval_ns),
+	SETTING("healthRetries", health_retries),
+	SETTING("healthOnFailure", health_on_failure),
+	SETTING("healthStartupTest", health_startup_test),
+	SETTING("healthStartupInterval", health_startup_interval_ns),
+	SETTING("healthStartupTimeout", health_startup_timeout_ns),
+	SETTING("healthStartupRetries", health_startup_retries),
+	SETTING("healthStartupSuccess", health_startup_success),
 	FIELD("createCommand", create_command),
 };
 
@@ -123,6 +133,40 @@ void container_config_free(struct container_config *config)
 	free(config);
 }
 
+/* ZEROS: numbers that are zero too. */
+static void put_field(struct json_writer *w, const struct field *field, const void *p, bool zeros)
+{
+	switch (field->type) {
+	case FIELD_STRING:
+		if (*(char *const *)p)
+			json_put_string(w, field->name, *(char *const *)p);
+		break;
+	case FIELD_STRV:
+		if (*(char **const *)p)
+			json_put_strv(w, field->name, *(char **const *)p);
+		break;
+	case FIELD_BOOL:
+		if (*(const bool *)p || zeros)
+			json_put_bool(w, field->name, *(const bool *)p);
+		break;
+	case FIELD_UINT32:
+		if (*(const uint32_t *)p || zeros)
+			json_put_uint(w, field->name, *(const uint32_t *)p);
+		break;
+	case FIELD_UINT64:
+		if (*(const uint64_t *)p || zeros)
+			json_put_uint(w, field->name, *(const uint64_t *)p);
+		break;
+	}
+}
+
+void container_config_put_settings(struct json_writer *w, const struct container_config *config)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].setting)
+			put_field(w, &fields[i], field_at(config, &fields[i]), true);
+}
+
 char *container_config_write(const struct container_config *config)
 {
 	struct strbuf out = STRBUF_INIT;
@@ -130,35 +174,38 @@ char *container_config_write(const struct container_config *config)
 
 	json_write_object_begin(&w);
 	json_put_int(&w, "version", RECORD_VERSION);
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		const struct field *field = &fields[i];
-		const void *p = field_at(config, field);
-
-		switch (field->type) {
-		case FIELD_STRING:
-			if (*(char *const *)p)
-				json_put_string(&w, field->name, *(char *const *)p);
-			break;
-		case FIELD_STRV:
-			if (*(char **const *)p)
-				json_put_strv(&w, field->name, *(char **const *)p);
-			break;
-		case FIELD_BOOL:
-			if (*(const bool *)p)
-				json_put_bool(&w, field->name, true);
-			break;
-		case FIELD_UINT32:
-			if (*(const uint32_t *)p)
-				json_put_uint(&w, field->name, *(const uint32_t *)p);
-			break;
-		case FIELD_UINT64:
-			if (*(const uint64_t *)p)
-				json_put_uint(&w, field->name, *(const uint64_t *)p);
-			break;
-		}
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		put_field(&w, &fields[i], field_at(config, &fields[i]), false);
 	json_write_object_end(&w);
 	return strbuf_detach(&out);
+}
+
+static int read_field(
+	const struct json *root, const struct field *field, void *p, struct error **err)
+{
+	switch (field->type) {
+	case FIELD_STRING:
+		return json_opt_dup(root, field->name, p, err);
+	case FIELD_STRV:
+		return json_opt_strv(root, field->name, STRV_MAX, p, err);
+	case FIELD_BOOL:
+		return json_opt_bool(root, field->name, p, err);
+	case FIELD_UINT32:
+		return json_opt_uint32(root, field->name, p, err);
+	case FIELD_UINT64:
+		return json_opt_uint64(root, field->name, UINT64_MAX, p, err);
+	}
+	return 0;
+}
+
+int container_config_apply_settings(
+	const struct json *root, struct container_config *config, struct error **err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].setting &&
+			read_field(root, &fields[i], field_at(config, &fields[i]), err) < 0)
+			return -1;
+	return 0;
 }
 
 int container_config_parse(const char *text, size_t len, const char *name,
@@ -178,31 +225,9 @@ int container_config_parse(const char *text, size_t len, const char *name,
 			"%s was written by a newer version of pod (record version %u)", name,
 			(unsigned int)number);
 	config = xcalloc(1, sizeof(*config));
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		const struct field *field = &fields[i];
-		void *p = field_at(config, field);
-		int status = 0;
-
-		switch (field->type) {
-		case FIELD_STRING:
-			status = json_opt_dup(&root, field->name, p, err);
-			break;
-		case FIELD_STRV:
-			status = json_opt_strv(&root, field->name, STRV_MAX, p, err);
-			break;
-		case FIELD_BOOL:
-			status = json_opt_bool(&root, field->name, p, err);
-			break;
-		case FIELD_UINT32:
-			status = json_opt_uint32(&root, field->name, p, err);
-			break;
-		case FIELD_UINT64:
-			status = json_opt_uint64(&root, field->name, UINT64_MAX, p, err);
-			break;
-		}
-		if (status < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (read_field(&root, &fields[i], field_at(config, &fields[i]), err) < 0)
 			return -1;
-	}
 	if (!config->id || !hex_is_valid(config->id, 64) || !config->name)
 		return error_set(err, ERR_INVALID, "%s: id or name is missing", name);
 	*ret = steal_ptr(&config);

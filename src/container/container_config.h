@@ -85,8 +85,12 @@ struct container_config {
 	uint64_t health_timeout_ns, health_start_period_ns, health_start_interval_ns;
 	uint32_t health_retries;
 	char *health_on_failure; /* "none" "kill" "restart" "stop"; NULL: none */
-	uint32_t timeout_s;      /* --timeout: killed after so long; 0 never */
-	char **create_command;   /* argv, for inspect */
+	/* A check that must pass before that one counts, in the same form; NULL: none. */
+	char **health_startup_test;
+	uint64_t health_startup_interval_ns, health_startup_timeout_ns;
+	uint32_t health_startup_retries, health_startup_success;
+	uint32_t timeout_s;    /* --timeout: killed after so long; 0 never */
+	char **create_command; /* argv, for inspect */
 };
 
 void container_config_free(struct container_config *config);
@@ -97,6 +101,15 @@ static inline void container_config_freep(struct container_config **config)
 #define cleanup_container_config __attribute__((cleanup(container_config_freep)))
 
 #define CONTAINER_RECORD_MAX (4u << 20) /* bytes of container.json */
+
+struct json_writer;
+struct json;
+/** container_config_put_settings(), container_config_apply_settings() - the members that may change
+ * over a container's life, to and from an object; what is not there stays as it is.
+ * @err: ERR_INVALID */
+void container_config_put_settings(struct json_writer *w, const struct container_config *config);
+int container_config_apply_settings(
+	const struct json *root, struct container_config *config, struct error **err);
 
 /** container_config_write() - the record's text; owned. */
 char *container_config_write(const struct container_config *config);

@@ -51,8 +51,8 @@ int health_action_parse(const char *text, enum health_action *ret, struct error 
 		text);
 }
 
-/* --health-cmd: "none", a JSON array of words, or a line for the shell. */
-static int parse_command(const char *text, char ***ret, struct error **err)
+/* --health-cmd, --health-startup-cmd: "none", a JSON array of words, or a line for the shell. */
+static int parse_command(const char *option, const char *text, char ***ret, struct error **err)
 {
 	cleanup_json struct json_document *doc = NULL;
 	cleanup_strv char **words = NULL;
@@ -60,7 +60,7 @@ static int parse_command(const char *text, char ***ret, struct error **err)
 	size_t count;
 
 	if (!*text)
-		return error_set(err, ERR_USAGE, "--health-cmd: must not be empty");
+		return error_set(err, ERR_USAGE, "%s: must not be empty", option);
 	if (strcmp(text, "none") == 0) {
 		strv_append(ret, "NONE");
 		return 0;
@@ -70,7 +70,7 @@ static int parse_command(const char *text, char ***ret, struct error **err)
 		strv_append(ret, text);
 		return 0;
 	}
-	if (json_parse(text, strlen(text), "--health-cmd", &doc, &root, err) < 0 ||
+	if (json_parse(text, strlen(text), option, &doc, &root, err) < 0 ||
 		json_array(&root, WORDS_MAX, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
@@ -85,7 +85,7 @@ static int parse_command(const char *text, char ***ret, struct error **err)
 		strv_append(&words, word);
 	}
 	if (!words)
-		return error_set(err, ERR_USAGE, "--health-cmd: must not be empty");
+		return error_set(err, ERR_USAGE, "%s: must not be empty", option);
 	*ret = steal_ptr(&words);
 	return 0;
 }
@@ -109,6 +109,11 @@ bool health_is_checked(const struct container_config *config)
 	return config->health_test && strcmp(config->health_test[0], "NONE") != 0;
 }
 
+bool health_has_startup(const struct container_config *config)
+{
+	return config->health_startup_test && strcmp(config->health_startup_test[0], "NONE") != 0;
+}
+
 static int apply_options(
 	const struct health_request *request, struct container_config *config, struct error **err)
 {
@@ -121,6 +126,10 @@ static int apply_options(
 		{"health-start-period", request->start_period, &config->health_start_period_ns},
 		{"health-start-interval", request->start_interval,
 			&config->health_start_interval_ns},
+		{"health-startup-interval", request->startup_interval,
+			&config->health_startup_interval_ns},
+		{"health-startup-timeout", request->startup_timeout,
+			&config->health_startup_timeout_ns},
 	};
 
 	if (request->retries_given && request->retries == 0)
@@ -134,19 +143,114 @@ static int apply_options(
 	}
 	if (request->retries_given)
 		config->health_retries = request->retries;
+	if (request->startup_retries_given)
+		config->health_startup_retries = request->startup_retries;
+	if (request->startup_success_given)
+		config->health_startup_success = request->startup_success;
 	return 0;
+}
+
+static int replace_test(const char *option, const char *text, char ***test, struct error **err)
+{
+	strv_free(steal_ptr(test));
+	return parse_command(option, text, test, err) < 0 ? -1 : check_test(*test, err);
+}
+
+/* Without a check there is nothing that the other options could be about. */
+static int check_needless(const struct health_request *request, struct error **err)
+{
+	if (request->on_failure && !str_equal(request->on_failure, "none"))
+		return error_set(err, ERR_USAGE,
+			"cannot set on-failure action to %s without a health check",
+			request->on_failure);
+	if (request->startup_cmd)
+		return error_set(err, ERR_USAGE,
+			"cannot set a startup health check without a health check: give "
+			"--health-cmd");
+	return 0;
+}
+
+static void fill_defaults(struct container_config *config)
+{
+	if (!config->health_timeout_ns)
+		config->health_timeout_ns = DEFAULT_TIMEOUT_NS;
+	if (!config->health_start_interval_ns)
+		config->health_start_interval_ns = DEFAULT_START_INTERVAL_NS;
+	if (!config->health_retries)
+		config->health_retries = DEFAULT_RETRIES;
+	if (!config->health_startup_test)
+		return;
+	if (!config->health_startup_interval_ns)
+		config->health_startup_interval_ns = DEFAULT_INTERVAL_NS;
+	if (!config->health_startup_timeout_ns)
+		config->health_startup_timeout_ns = DEFAULT_TIMEOUT_NS;
+}
+
+/* WAS_CHECKED: an interval of 0 was asked for. */
+static int apply_request(const struct health_request *request, bool was_checked,
+	struct container_config *config, struct error **err)
+{
+	enum health_action action;
+
+	if (request->none && (request->cmd || request->startup_cmd))
+		return error_set(err, ERR_USAGE, "cannot specify both --no-healthcheck and %s",
+			request->cmd ? "--health-cmd" : "--health-startup-cmd");
+	if (health_action_parse(request->on_failure, &action, err) < 0)
+		return -1;
+	if (request->cmd &&
+		replace_test("--health-cmd", request->cmd, &config->health_test, err) < 0)
+		return -1;
+	if (request->none) {
+		strv_free(steal_ptr(&config->health_test));
+		strv_append(&config->health_test, "NONE");
+	}
+	if (apply_options(request, config, err) < 0)
+		return -1;
+	if (!health_is_checked(config))
+		return check_needless(request, err);
+	if (request->startup_cmd && replace_test("--health-startup-cmd", request->startup_cmd,
+					    &config->health_startup_test, err) < 0)
+		return -1;
+	if (str_equal(request->interval, "disable"))
+		config->health_interval_ns = 0;
+	else if (!config->health_interval_ns && !was_checked)
+		config->health_interval_ns = DEFAULT_INTERVAL_NS;
+	fill_defaults(config);
+	if (request->on_failure) {
+		free(config->health_on_failure);
+		config->health_on_failure = xstrdup(request->on_failure);
+	}
+	return 0;
+}
+
+bool health_request_is_empty(const struct health_request *request)
+{
+	const char *const texts[] = {request->cmd, request->interval, request->timeout,
+		request->start_period, request->start_interval, request->on_failure,
+		request->startup_cmd, request->startup_interval, request->startup_timeout};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i])
+			return false;
+	return !request->retries_given && !request->startup_retries_given &&
+	       !request->startup_success_given && !request->none;
+}
+
+int health_config_update(
+	const struct health_request *request, struct container_config *config, struct error **err)
+{
+	bool was_checked = health_is_checked(config);
+
+	if (!was_checked && !request->cmd && !request->none)
+		return error_set(err, ERR_USAGE,
+			"the container has no health check to change: give it one with "
+			"--health-cmd");
+	return apply_request(request, was_checked, config, err);
 }
 
 int health_config_build(const struct health_request *request, const struct image_config *image,
 	struct container_config *config, struct error **err)
 {
-	enum health_action action;
-
-	if (request->none && request->cmd)
-		return error_set(
-			err, ERR_USAGE, "cannot specify both --no-healthcheck and --health-cmd");
-	if (health_action_parse(request->on_failure, &action, err) < 0)
-		return -1;
 	if (image && image->healthcheck && image->healthcheck[0]) {
 		config->health_test = strv_copy(image->healthcheck);
 		config->health_interval_ns = MIN(image->health_interval_ns, DURATION_MAX_NS);
@@ -157,46 +261,22 @@ int health_config_build(const struct health_request *request, const struct image
 			MIN(image->health_start_interval_ns, DURATION_MAX_NS);
 		config->health_retries = image->health_retries;
 	}
-	if (request->cmd) {
-		strv_free(steal_ptr(&config->health_test));
-		if (parse_command(request->cmd, &config->health_test, err) < 0)
-			return -1;
-	} else if (request->none) {
-		strv_free(steal_ptr(&config->health_test));
-		strv_append(&config->health_test, "NONE");
-	}
-	if (apply_options(request, config, err) < 0 ||
-		(config->health_test && check_test(config->health_test, err) < 0))
+	if (config->health_test && !request->cmd && !request->none &&
+		check_test(config->health_test, err) < 0)
 		return -1;
-	if (!health_is_checked(config)) {
-		if (action != HEALTH_ACTION_NONE)
-			return error_set(err, ERR_USAGE,
-				"cannot set on-failure action to %s without a health check",
-				request->on_failure);
-		return 0;
-	}
-	if (!config->health_interval_ns && !str_equal(request->interval, "disable"))
-		config->health_interval_ns = DEFAULT_INTERVAL_NS;
-	if (!config->health_timeout_ns)
-		config->health_timeout_ns = DEFAULT_TIMEOUT_NS;
-	if (!config->health_start_interval_ns)
-		config->health_start_interval_ns = DEFAULT_START_INTERVAL_NS;
-	if (!config->health_retries)
-		config->health_retries = DEFAULT_RETRIES;
-	config->health_on_failure = xstrdup_null(request->on_failure);
-	return 0;
+	return apply_request(request, false, config, err);
 }
 
-char **health_args(const struct container_config *config)
+char **health_args(char *const *test)
 {
 	char **args = NULL;
 
-	if (strcmp(config->health_test[0], "CMD-SHELL") == 0) {
+	if (strcmp(test[0], "CMD-SHELL") == 0) {
 		strv_append(&args, "/bin/sh");
 		strv_append(&args, "-c");
 	}
-	for (size_t i = 1; config->health_test[i]; i++)
-		strv_append(&args, config->health_test[i]);
+	for (size_t i = 1; test[i]; i++)
+		strv_append(&args, test[i]);
 	return args;
 }
 

@@ -18,8 +18,10 @@
 /* As given; NULL where the option was not. */
 struct health_request {
 	const char *cmd, *interval, *timeout, *start_period, *start_interval, *on_failure;
-	uint32_t retries;
-	bool retries_given, none; /* --no-healthcheck */
+	const char *startup_cmd, *startup_interval, *startup_timeout;
+	uint32_t retries, startup_retries, startup_success;
+	bool retries_given, startup_retries_given, startup_success_given;
+	bool none; /* --no-healthcheck */
 };
 
 /**
@@ -30,14 +32,23 @@ struct health_request {
 int health_config_build(const struct health_request *request, const struct image_config *image,
 	struct container_config *config, struct error **err);
 
+/** health_request_is_empty() - was no option given? */
+bool health_request_is_empty(const struct health_request *request);
+
+/** health_config_update() - CONFIG's check as the options say, else as it is. @err: ERR_USAGE */
+int health_config_update(
+	const struct health_request *request, struct container_config *config, struct error **err);
+
 /** health_action_parse() - NULL and "" are none. @err: ERR_USAGE */
 int health_action_parse(const char *text, enum health_action *ret, struct error **err);
 
 /** health_is_checked() - has the container a check? */
 bool health_is_checked(const struct container_config *config);
+/** health_has_startup() - and one that must pass before it? */
+bool health_has_startup(const struct container_config *config);
 
-/** health_args() - the check as words to execute, owned; from a config that has one. */
-char **health_args(const struct container_config *config);
+/** health_args() - TEST, which is a check, as words to execute; owned. */
+char **health_args(char *const *test);
 
 struct container_health_probe {
 	uint64_t start_ns, end_ns; /* CLOCK_REALTIME */

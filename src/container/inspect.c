@@ -328,6 +328,21 @@ static void put_healthcheck(struct json_writer *w, const struct container_config
 	json_write_object_end(w);
 }
 
+/* podman's, in the same form. */
+static void put_startup_healthcheck(struct json_writer *w, const struct container_config *config)
+{
+	json_write_key(w, "StartupHealthCheck");
+	json_write_object_begin(w);
+	json_put_strv(w, "Test", config->health_startup_test);
+	json_put_uint(w, "Interval", config->health_startup_interval_ns);
+	json_put_uint(w, "Timeout", config->health_startup_timeout_ns);
+	if (config->health_startup_retries)
+		json_put_uint(w, "Retries", config->health_startup_retries);
+	if (config->health_startup_success)
+		json_put_uint(w, "Successes", config->health_startup_success);
+	json_write_object_end(w);
+}
+
 /* {"80/tcp": {}}; left out when there is none, as docker and podman 5 do. */
 static void put_exposed(struct json_writer *w, char *const *ports)
 {
@@ -383,6 +398,8 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	json_put_string(w, "StopSignal", signal);
 	if (config->health_test)
 		put_healthcheck(w, config);
+	if (health_is_checked(config) && health_has_startup(config))
+		put_startup_healthcheck(w, config);
 	json_put_string(w, "HealthcheckOnFailureAction",
 		config->health_on_failure ? config->health_on_failure : "none");
 	json_put_strv(w, "CreateCommand", config->create_command);

@@ -15,6 +15,7 @@
 #include "container/names.h"
 #include "container/policy.h"
 #include "container/state.h"
+#include "container/supervision.h"
 #include "monitor/client.h"
 #include "monitor/monitor.h"
 #include "rootless/userns.h"
@@ -102,22 +103,11 @@ static int init_pidfd(const struct container *container)
 	return proc_pidfd(container->status.init_pid, container->status.init_start_ticks);
 }
 
-static bool may_restart(const struct container_config *config)
-{
-	struct restart_policy policy;
-	cleanup_error struct error *ignored = NULL; /* checked at create */
-
-	if (str_equal(config->health_on_failure, "restart"))
-		return true;
-	return restart_policy_parse(config->restart_policy, &policy, &ignored) == 0 &&
-	       policy.kind != RESTART_NO;
-}
-
 int container_stop_request(struct container *container, struct error **err)
 {
 	cleanup_close int fd = -1, pidfd = -1;
 
-	if (!may_restart(container->config))
+	if (!supervision_may_restart(container->config))
 		return 0;
 	fd = openat(container->dir_fd, CONTAINER_STOP_FILE,
 		O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

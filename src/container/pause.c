@@ -14,7 +14,7 @@
 #include "util/check.h"
 #include "util/mem.h"
 
-/* What is done to a running container through its control group. */
+/* A running container's control group, and freezing it. */
 
 int container_cgroup_open(const struct container *container, struct cgroup *ret, struct error **err)
 {
@@ -86,35 +86,4 @@ int container_pause(
 	container->status.state = pause ? CONTAINER_PAUSED : CONTAINER_RUNNING;
 	event_container(store, container, pause ? "pause" : "unpause", NULL);
 	return 0;
-}
-
-/* What a running container cannot be given is an error here: nothing was started that would fail.
- */
-static int update_running(
-	struct container *container, const struct cgroup_resources *change, struct error **err)
-{
-	cleanup_cgroup struct cgroup cgroup = CGROUP_INIT;
-
-	if (container_cgroup_open(container, &cgroup, err) < 0)
-		return -1;
-	return cgroup_apply(&cgroup, change, err);
-}
-
-int container_update(
-	struct container *container, const struct cgroup_resources *change, struct error **err)
-{
-	cleanup_cgroup_resources struct cgroup_resources *all = NULL;
-	struct container_config *config = container->config;
-
-	if (config->resources && cgroup_resources_parse_text(config->resources,
-					 strlen(config->resources), "resources", &all, err) < 0)
-		return -1;
-	if (!all)
-		all = xcalloc(1, sizeof(*all));
-	cgroup_resources_merge(all, change);
-	if (container_is_running(container) && update_running(container, change, err) < 0)
-		return error_wrap(err, "update container '%s'", config->name);
-	free(config->resources);
-	config->resources = cgroup_resources_text(all);
-	return container_settings_write(container, err);
 }

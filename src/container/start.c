@@ -13,15 +13,13 @@
 
 #include "container/container.h"
 #include "container/events.h"
-#include "container/exec.h"
-#include "container/health.h"
 #include "container/journal.h"
 #include "container/limits.h"
-#include "container/policy.h"
 #include "container/ports.h"
 #include "container/service.h"
 #include "container/spec.h"
 #include "container/state.h"
+#include "container/supervision.h"
 #include "monitor/monitor.h"
 #include "network/network.h"
 #include "rootless/idmap.h"
@@ -53,7 +51,6 @@
  *   drops the lock (the child has it)    fdatasync of the record (kept containers), monitor_become
  */
 
-extern char **environ;
 struct start_reply {
 	uint32_t started; /* 1, or an error: */
 	uint32_t error_kind;
@@ -75,8 +72,7 @@ struct start {
 	bool lossless;
 	char userns_hash[17];
 	char *given_up; /* why all users of the container are one; NULL: they are not */
-	struct restart_policy restart;
-	enum health_action health_action;
+	struct monitor_policy policy;
 	uint32_t restart_count, restart_backoff_ms;
 	bool single_id; /* the user namespace maps one id */
 	struct container_limits limits;
@@ -303,71 +299,6 @@ static int listen_sockets(struct start *start, struct supervisor *sup, struct er
 	return 0;
 }
 
-/* What of the environment a later start needs; the rest belongs to the caller's session. */
-static bool env_is_kept(const char *entry)
-{
-	static const char *const names[] = {"HOME=", "PATH=", "USER=", "LOGNAME=", "TMPDIR=", "TZ=",
-		"LANG=", "LC_ALL=", "XDG_", "POD_", "CONTAINERS_", "STORAGE_",
-		"DBUS_SESSION_BUS_ADDRESS=", "NOTIFY_SOCKET=", NULL};
-
-	for (size_t i = 0; names[i]; i++)
-		if (str_starts_with(entry, names[i]))
-			return true;
-	return false;
-}
-
-/* What the monitor executes to start the container again (monitor.h). */
-static int write_restart_file(struct start *start, struct error **err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	cleanup_free char *self = NULL;
-	const struct store *store = start->store;
-	size_t words = 0;
-
-	if ((start->restart.kind == RESTART_NO && start->health_action != HEALTH_ACTION_RESTART) ||
-		start->restart_count)
-		return 0;
-	self = program_self(err);
-	if (!self)
-		return -1;
-	strbuf_addstr(&out, "7");
-	strbuf_addch(&out, '\0');
-	{
-		const char *const argv[] = {self, "--root", store->data_path, "--runroot",
-			store->runtime_path, "__restart", start->container->config->id};
-
-		for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
-			strbuf_add(&out, argv[i], strlen(argv[i]) + 1);
-	}
-	for (char **entry = environ; entry && *entry; entry++)
-		if (env_is_kept(*entry) && words++ < RESTART_WORDS_MAX / 2 &&
-			out.len + strlen(*entry) < RESTART_FILE_MAX)
-			strbuf_add(&out, *entry, strlen(*entry) + 1);
-	return write_file_atomic(
-		start->container->dir_fd, CONTAINER_RESTART_FILE, out.data, out.len, 0600, 0, err);
-}
-
-/* The plan of the health check, and nothing of an earlier run's results. */
-static int write_health_plan(struct start *start, struct error **err)
-{
-	struct container *container = start->container;
-	cleanup_free struct process_plan *plan = NULL;
-	cleanup_strv char **args = NULL;
-	struct container_exec_options opts = {0};
-
-	if (!health_is_checked(container->config))
-		return 0;
-	args = health_args(container->config);
-	opts.args = args;
-	if (container_exec_plan(container, &opts, &plan, err) < 0 ||
-		write_file_atomic(container->dir_fd, CONTAINER_HEALTH_PLAN_FILE, plan, plan->size,
-			0600, 0, err) < 0)
-		return error_wrap(err, "the health check");
-	if (unlinkat(container->dir_fd, CONTAINER_HEALTH_FILE, 0) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "remove the last run's health");
-	return 0;
-}
-
 /* What others do while init mounts. */
 static int prepare_beside(struct start *start, struct supervisor *sup, struct error **err)
 {
@@ -379,7 +310,9 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
 	if (container_spec_write(start->container, plan, err) < 0 ||
-		write_restart_file(start, err) < 0 || write_health_plan(start, err) < 0 ||
+		(!start->restart_count &&
+			supervision_write_restart(start->store, start->container, err) < 0) ||
+		supervision_write_plans(start->container, err) < 0 ||
 		listen_sockets(start, sup, err) < 0)
 		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
@@ -454,18 +387,6 @@ static void tear_down(struct start *start, struct supervisor *sup)
 	sup->has_run_file = false;
 }
 
-static uint32_t milliseconds(uint64_t ns)
-{
-	return (uint32_t)(ns / 1000000); /* bounded when the options were read */
-}
-
-static uint32_t monitor_restart(enum restart_kind kind)
-{
-	if (kind == RESTART_NO)
-		return MONITOR_RESTART_NO;
-	return kind == RESTART_ON_FAILURE ? MONITOR_RESTART_ON_FAILURE : MONITOR_RESTART_ALWAYS;
-}
-
 static void fill_handover(
 	const struct start *start, const struct supervisor *sup, struct monitor_handover *h)
 {
@@ -480,7 +401,6 @@ static void fill_handover(
 			 (config->stdin_open ? MONITOR_STDIN_OPEN : 0u) |
 			 (config->remove ? MONITOR_REMOVE : 0u) |
 			 (start->lossless ? MONITOR_LOSSLESS : 0u) |
-			 (health_is_checked(config) ? MONITOR_HEALTH : 0u) |
 			 (sup->userns_listen_fd >= 0 ? MONITOR_SHARE_USERNS : 0u),
 		.init_pid = sup->instance.pid,
 		.init_pidfd = sup->instance.pidfd,
@@ -510,17 +430,10 @@ static void fill_handover(
 		.log_max_files = plan->log_max_files,
 		.stop_signal = config->stop_signal,
 		.stop_timeout_s = config->stop_timeout_s,
-		.restart = monitor_restart(start->restart.kind),
-		.restart_max = start->restart.max_retries,
 		.restart_count = start->restart_count,
 		.restart_backoff_ms = start->restart_backoff_ms,
 		.timeout_s = config->timeout_s,
-		.health_interval_ms = milliseconds(config->health_interval_ns),
-		.health_timeout_ms = milliseconds(config->health_timeout_ns),
-		.health_start_period_ms = milliseconds(config->health_start_period_ns),
-		.health_start_interval_ms = milliseconds(config->health_start_interval_ns),
-		.health_retries = config->health_retries,
-		.health_action = start->health_action,
+		.policy = start->policy,
 		.started_realtime_ns = start->container->status.started_ns,
 	};
 	memcpy(h->namespace_fds, sup->instance.namespace_fds, sizeof(h->namespace_fds));
@@ -652,9 +565,7 @@ static int start_prepare(
 	const struct container *container = start->container;
 	struct store *store = start->store;
 
-	if (restart_policy_parse(container->config->restart_policy, &start->restart, err) < 0 ||
-		health_action_parse(
-			container->config->health_on_failure, &start->health_action, err) < 0 ||
+	if (supervision_policy(container->config, &start->policy, err) < 0 ||
 		container_limits_begin(container->config, &start->limits, err) < 0)
 		goto fail;
 	if (store->rootless && !userns && userns_begin(store->runtime_fd, &userns, err) < 0)
@@ -727,7 +638,7 @@ int container_start(struct store *store, struct container *container,
 	/* A program may ask for it before the client is attached and says it. */
 	start.plan->spec->process.console_height = opts->rows;
 	start.plan->spec->process.console_width = opts->columns;
-	if (start.restart.kind != RESTART_NO || start.health_action == HEALTH_ACTION_RESTART)
+	if (supervision_may_restart(container->config))
 		(void)unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0); /* mostly not there */
 	pid = fork();
 	if (pid < 0)

@@ -248,9 +248,7 @@ int container_settings_write(const struct container *container, struct error **e
 
 	json_write_object_begin(&w);
 	json_put_int(&w, "version", 1);
-	json_put_string(&w, "name", container->config->name);
-	if (container->config->resources)
-		json_put_string(&w, "resources", container->config->resources);
+	container_config_put_settings(&w, container->config);
 	json_write_object_end(&w);
 	return write_file_atomic(
 		container->dir_fd, "settings.json", out.data, out.len, 0600, WRITE_SYNC, err);

@@ -22,7 +22,7 @@ int container_run_write(int dir_fd, const struct container_status *status, const
 int container_exit_write(
 	int dir_fd, const struct container_status *status, const char *error, struct error **err);
 
-/** container_settings_write() - settings.json: the name and the limits that CONTAINER has now. */
+/** container_settings_write() - settings.json: what of CONTAINER's record has changed, or may. */
 int container_settings_write(const struct container *container, struct error **err);
 
 /** container_runtime_path() - what run.json says of it; owned, NULL when there is none. */

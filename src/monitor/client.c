@@ -705,6 +705,17 @@ int monitor_reopen_log(int monitor_fd, struct error **err)
 	return request_ok(monitor_fd, PROTOCOL_REOPEN_LOG, 0, 0, err);
 }
 
+int monitor_update(int monitor_fd, const struct monitor_policy *policy, struct error **err)
+{
+	cleanup_free uint8_t *message = xmalloc(PROTOCOL_MESSAGE_MAX);
+	int fds[PROTOCOL_FDS_MAX];
+
+	if (send_hello(monitor_fd, PROTOCOL_ROLE_CONTROL, 0, NULL) < 0 ||
+		send_message(monitor_fd, PROTOCOL_UPDATE, 0, 0, policy, sizeof(*policy)) < 0)
+		return monitor_lost(err);
+	return receive_answer(monitor_fd, message, fds, err);
+}
+
 int monitor_wait(int monitor_fd, int *ret_exit, struct error **err)
 {
 	cleanup_free uint8_t *message = xmalloc(PROTOCOL_MESSAGE_MAX);

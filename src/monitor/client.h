@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/monitor.h"
 #include "runtime/process.h"
 #include "util/error.h"
 
@@ -77,5 +78,7 @@ int monitor_namespace(int monitor_fd, int type, struct error **err);
 /** monitor_healthcheck() - run the container's health check now. @ret_exit: its status, -1 when it
  * could not be run or took too long. @err: ERR_SYSTEM (EOPNOTSUPP: it has none) */
 int monitor_healthcheck(int monitor_fd, int *ret_exit, struct error **err);
+/** monitor_update() - POLICY is the container's from now on. @err: ERR_SYSTEM */
+int monitor_update(int monitor_fd, const struct monitor_policy *policy, struct error **err);
 /** monitor_program() - a descriptor (owned) of the file that the monitor runs from; untrusted. */
 int monitor_program(int monitor_fd, struct error **err);

@@ -30,11 +30,12 @@
  * arguments (decimal), those, then the environment. Lock, count and pause are added at the end. */
 #define CONTAINER_RESTART_FILE "restart"
 /* The plan of the health check (struct process_plan), and its results (container/health.h). */
-#define CONTAINER_HEALTH_PLAN_FILE "health-plan"
-#define CONTAINER_HEALTH_FILE      "health"
-#define CONTAINER_HEALTH_LOG_MAX   5
-#define RESTART_FILE_MAX           65536 /* bytes */
-#define RESTART_WORDS_MAX          512
+#define CONTAINER_HEALTH_PLAN_FILE  "health-plan"
+#define CONTAINER_STARTUP_PLAN_FILE "health-startup-plan"
+#define CONTAINER_HEALTH_FILE       "health"
+#define CONTAINER_HEALTH_LOG_MAX    5
+#define RESTART_FILE_MAX            65536 /* bytes */
+#define RESTART_WORDS_MAX           512
 /* docker's: the pause before a restart, doubled each time, and what ends the doubling */
 #define RESTART_BACKOFF_MS     100
 #define RESTART_BACKOFF_MAX_MS 60000
@@ -65,8 +66,25 @@ enum monitor_flags {
 	MONITOR_STDIN_OPEN = 2,    /* -i: keep stdin open; else the process's stdin is /dev/null */
 	MONITOR_REMOVE = 4,        /* --rm: record goes away at the end */
 	MONITOR_LOSSLESS = 8,      /* first_client_fd is a foreground run's client: back-pressure */
-	MONITOR_HEALTH = 32,       /* there is a health check */
 	MONITOR_SHARE_USERNS = 16, /* listen on userns_listen_fd and hand out userns */
+};
+
+enum monitor_policy_flags {
+	POLICY_HEALTH = 1,         /* there is a health check */
+	POLICY_STARTUP = 2,        /* and one that must pass before it (--health-startup-cmd) */
+	POLICY_HEALTH_CHANGED = 4, /* PROTOCOL_UPDATE: begin anew with the checks */
+};
+
+/* What the monitor does by itself. Known from the start, and may change while it runs. */
+struct monitor_policy {
+	uint32_t flags;                /* enum monitor_policy_flags */
+	uint32_t restart, restart_max; /* enum monitor_restart; 0: without limit */
+	/* Health check; interval 0: only when asked for; action: enum health_action */
+	uint32_t health_interval_ms, health_timeout_ms;
+	uint32_t health_start_period_ms, health_start_interval_ms;
+	uint32_t health_retries, health_action;
+	/* The one before; retries: failures that make it start again, 0 never */
+	uint32_t startup_interval_ms, startup_timeout_ms, startup_retries, startup_success;
 };
 
 /* Descriptors are the numbers they have at exec (not close-on-exec then); -1 is none. */
@@ -97,12 +115,8 @@ struct monitor_handover {
 	uint64_t log_max_size_bytes; /* 0 unlimited */
 	uint32_t log_max_files;
 	uint32_t stop_signal, stop_timeout_s;
-	uint32_t restart, restart_max;              /* enum monitor_restart; 0: without limit */
 	uint32_t restart_count, restart_backoff_ms; /* so far; the last pause */
-	/* Health check; interval 0: only when asked for; action: enum health_action */
-	uint32_t health_interval_ms, health_timeout_ms;
-	uint32_t health_start_period_ms, health_start_interval_ms;
-	uint32_t health_retries, health_action;
+	struct monitor_policy policy;
 	uint32_t timeout_s; /* init is killed after so long; 0 never */
 	uint64_t started_realtime_ns;
 	char id[MONITOR_ID_MAX + 1];

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "monitor/monitor.h"
 #include "monitor/protocol.h"
 #include "runtime/process.h"
 
@@ -29,6 +30,7 @@ static const struct {
 	/* the id one way, struct protocol_exec_status the other */
 	[PROTOCOL_EXEC_STATUS] = {sizeof(struct protocol_exec_status), PROTOCOL_ID_LENGTH},
 	[PROTOCOL_STATUS] = {0, sizeof(struct protocol_status)},
+	[PROTOCOL_UPDATE] = {sizeof(struct monitor_policy), sizeof(struct monitor_policy)},
 };
 
 bool protocol_message_check(const void *message, size_t len)

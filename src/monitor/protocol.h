@@ -43,6 +43,7 @@
  * control  HEALTHCHECK    C -> M     the health check runs now; HEALTHCHECK with its status in
  * value
  * (-1: could not be run, or took too long) answers when it is done
+ * control  UPDATE         C -> M     struct monitor_policy (src/monitor/monitor.h); OK answers
  *
  * EXITED is sent when the exit status is on disk; the connection is closed when the container's
  * lock is free, so end of file after it tells that the last mount is gone.
@@ -96,6 +97,7 @@ enum protocol_type {
 	PROTOCOL_NAMESPACE,
 	PROTOCOL_PROGRAM,
 	PROTOCOL_HEALTHCHECK,
+	PROTOCOL_UPDATE,
 	PROTOCOL_TYPE_COUNT,
 };
 

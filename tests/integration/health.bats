@@ -200,3 +200,71 @@ assert all(entry["Output"] == "looked\n" and entry["Start"] < entry["End"] for e
 	run --separate-stderr pod wait --interval x web
 	assert_fault 125 --interval
 }
+
+# failing_streak NAME N - at least
+streak_is()
+{
+	[ "$(pod inspect --format '{{.State.Health.FailingStreak}}' "$1")" -ge "$2" ]
+}
+
+@test "update: a running container gets a check, another one, and none" {
+	pod run -d --name web --network none --stop-timeout 0 localhost/busybox sh -c 'touch /ok; exec sleep 1000'
+	run --separate-stderr pod update --health-interval 1s web
+	assert_fault 125 web --health-cmd
+	run pod update --health-cmd 'test -e /ok' --health-interval 50ms web
+	assert_output web
+	wait_until 20 health_is web healthy
+	run pod update --health-cmd '["false"]' --health-retries 2 web
+	assert_success
+	wait_until 20 health_is web unhealthy
+	run pod inspect --format '{{json .Config.Healthcheck.Test}} {{.Config.Healthcheck.Interval}} {{.Config.Healthcheck.Retries}}' web
+	assert_output '["CMD","false"] 50000000 2'
+	# Recorded: the next run has it, too.
+	pod restart -t 0 web
+	wait_until 20 health_is web unhealthy
+	pod update --no-healthcheck web
+	health_is web ""
+	run --separate-stderr pod healthcheck run web
+	assert_fault 125 "no defined healthcheck"
+	pod update --health-cmd true --health-interval disable web
+	health_is web starting
+	run pod healthcheck run web
+	assert_success
+	health_is web healthy
+}
+
+@test "update: --health-on-failure=restart of a running container restarts it" {
+	checked web --health-interval 50ms --health-retries 1
+	wait_until 20 health_is web healthy
+	pod update --health-on-failure restart web
+	pod exec web rm /ok
+	wait_until 30 eval '[ "$(pod inspect --format "{{.RestartCount}}" web)" -ge 1 ]'
+	pod rm -f -t 0 web
+}
+
+@test "a startup check: starting until it has passed so often, then the health check" {
+	pod run -d --name slow --network none --stop-timeout 0 --health-cmd 'echo health' --health-interval 1h \
+		--health-startup-cmd 'echo startup; test -e /up' --health-startup-interval 50ms \
+		--health-startup-success 2 localhost/busybox sleep 1000
+	wait_until 20 eval 'pod inspect --format "{{json .State.Health.Log}}" slow | grep -q startup'
+	health_is slow starting
+	run pod inspect --format '{{json .Config.StartupHealthCheck}}' slow
+	assert_output '{"Test":["CMD-SHELL","echo startup; test -e /up"],"Interval":50000000,"Timeout":30000000000,"Successes":2}'
+	pod exec slow touch /up
+	wait_until 20 health_is slow healthy
+	run pod inspect --format '{{range .State.Health.Log}}{{.ExitCode}}:{{.Output}}{{end}}' slow
+	assert_output --regexp '0:startup.0:startup.0:health'
+}
+
+@test "a startup check that fails too often: started again" {
+	pod run -d --name bad --network none --stop-timeout 0 --health-cmd true --health-startup-cmd false \
+		--health-startup-interval 50ms --health-startup-retries 2 localhost/busybox sleep 1000
+	wait_until 30 eval '[ "$(pod inspect --format "{{.RestartCount}}" bad)" -ge 1 ]'
+	pod stop -t 0 bad
+	state_is bad exited
+	run --separate-stderr pod run --rm --health-cmd true --health-startup-cmd false \
+		--health-startup-retries 2 localhost/busybox true
+	assert_fault 125 --rm --health-startup-retries
+	run --separate-stderr pod run --health-startup-cmd false localhost/busybox true
+	assert_fault 125 startup --health-cmd
+}

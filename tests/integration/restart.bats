@@ -178,3 +178,51 @@ run"
 	run pod inspect --format '{{.State.ExitCode}} {{.State.Error}}' broken
 	assert_output --regexp '^4 .*source'
 }
+
+@test "update --restart: from now on, running or not, and taken back" {
+	pod run -d --name u --network none localhost/busybox sleep 1000
+	run pod update --restart always u
+	assert_output u
+	run pod inspect --format '{{.HostConfig.RestartPolicy.Name}}' u
+	assert_output always
+	kill -9 "$(pod inspect --format '{{.State.Pid}}' u)"
+	wait_until 30 has_restarted u 1
+	wait_until 10 state_is u running
+	pod rename u v
+	run pod update --restart on-failure:5 --health-cmd true v
+	assert_output v
+	run pod inspect --format '{{.Name}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' v
+	assert_output "v on-failure 5"
+	pod update --restart no v
+	kill -9 "$(pod inspect --format '{{.State.Pid}}' v)"
+	wait_until 30 state_is v exited
+	# Stopped once without a policy: that counts for nothing later.
+	pod start v
+	pod stop -t 0 v
+	pod update --restart always v
+	pod start v
+	kill -9 "$(pod inspect --format '{{.State.Pid}}' v)"
+	wait_until 30 has_restarted v 1
+	pod stop -t 0 v
+	state_is v exited
+}
+
+@test "update --restart: as docker; what cannot be" {
+	pod run -d --rm --name gone --network none localhost/busybox sleep 1000
+	run --separate-stderr pod update --restart always gone
+	assert_fault 125 gone --rm --restart
+	run --separate-stderr docker update --restart always gone
+	assert_status 1
+	assert_stderr --partial "Restart policy cannot be updated because AutoRemove is enabled for the container"
+	run --separate-stderr pod update --restart sometimes gone
+	assert_status 125
+	assert_stderr --partial sometimes
+	run --separate-stderr pod update gone
+	assert_fault 125 "nothing to update"
+	pod rm -f -t 0 gone
+	pod create --name d localhost/busybox true
+	run docker update --restart unless-stopped d
+	assert_output d
+	run pod inspect --format '{{.HostConfig.RestartPolicy.Name}}' d
+	assert_output unless-stopped
+}

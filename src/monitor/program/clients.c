@@ -430,7 +430,7 @@ static void status_request(struct monitor *m, unsigned int index)
 
 static void health_request(struct monitor *m, unsigned int index)
 {
-	if (!(m->handover.flags & MONITOR_HEALTH)) {
+	if (!(m->handover.policy.flags & POLICY_HEALTH)) {
 		errno = EOPNOTSUPP;
 		answer(m, index, -1);
 		return;
@@ -438,6 +438,22 @@ static void health_request(struct monitor *m, unsigned int index)
 	/* Answered by clients_report_health(). */
 	m->clients[index].flags |= CLIENT_WAITS_HEALTH;
 	health_probe(m);
+}
+
+static void update_request(struct monitor *m, unsigned int index, const void *payload)
+{
+	struct monitor_policy policy;
+
+	memcpy(&policy, payload, sizeof(policy));
+	if (policy.restart > MONITOR_RESTART_ALWAYS || policy.health_action > HEALTH_ACTION_STOP) {
+		errno = EINVAL;
+		answer(m, index, -1);
+		return;
+	}
+	m->handover.policy = policy;
+	if (policy.flags & POLICY_HEALTH_CHANGED)
+		health_begin(m);
+	answer(m, index, 0);
 }
 
 void clients_report_health(struct monitor *m, int exit_code)
@@ -497,7 +513,7 @@ static const uint32_t allowed[] = {
 		1u << PROTOCOL_CLOSE_STDIN | 1u << PROTOCOL_PAUSE | 1u << PROTOCOL_REOPEN_LOG |
 		1u << PROTOCOL_WAIT | 1u << PROTOCOL_HEALTHCHECK | 1u << PROTOCOL_NAMESPACE |
 		1u << PROTOCOL_PROGRAM | 1u << PROTOCOL_STATUS | 1u << PROTOCOL_EXEC_STATUS |
-		1u << PROTOCOL_EXEC_RESIZE | 1u << PROTOCOL_EXEC_SIGNAL,
+		1u << PROTOCOL_EXEC_RESIZE | 1u << PROTOCOL_EXEC_SIGNAL | 1u << PROTOCOL_UPDATE,
 };
 
 static void client_message(struct monitor *m, unsigned int index, int *fds)
@@ -568,6 +584,9 @@ static void client_message(struct monitor *m, unsigned int index, int *fds)
 		return;
 	case PROTOCOL_HEALTHCHECK:
 		health_request(m, index);
+		return;
+	case PROTOCOL_UPDATE:
+		update_request(m, index, payload);
 		return;
 	case PROTOCOL_PROGRAM:
 		program_request(m, index);

@@ -18,6 +18,10 @@
  *
  * docker's rules: the first probe after one interval, the next one an interval after the last one's
  * end; failures of a container that was never healthy do not count in its start period.
+ *
+ * podman's startup check comes before that: until it has passed as often as asked for it is what
+ * is run, and the container is "starting"; then comes the first probe at once. When it has failed
+ * too often the container is started anew.
  */
 
 #define OUTPUT_MAX 4096u        /* bytes of a probe's output that are kept: docker's */
@@ -28,21 +32,37 @@ static const char *const status_names[] = {"starting", "healthy", "unhealthy"};
 
 static void schedule(struct monitor *m)
 {
-	const struct monitor_handover *h = &m->handover;
+	const struct monitor_policy *h = &m->handover.policy;
 	bool starting = m->health.status == HEALTH_STARTING &&
 			monotonic_ms() - m->begun_ms < h->health_start_period_ms;
 	uint32_t delay = h->health_interval_ms;
 
-	if (starting && h->health_start_interval_ms < delay)
+	if (m->health.startup)
+		delay = h->startup_interval_ms;
+	else if (starting && h->health_start_interval_ms < delay)
 		delay = h->health_start_interval_ms;
 	if (delay)
 		deadline_set(m, DEADLINE_HEALTH, delay);
 }
 
-void health_start(struct monitor *m)
+void health_begin(struct monitor *m)
 {
-	if (m->handover.flags & MONITOR_HEALTH)
+	uint32_t flags = m->handover.policy.flags;
+
+	deadline_clear(m, DEADLINE_HEALTH);
+	m->health.stale = m->health.running;
+	m->health.status = HEALTH_STARTING;
+	m->health.failing_streak = 0;
+	m->health.startup = (flags & POLICY_HEALTH) && (flags & POLICY_STARTUP);
+	m->health.startup_passed = m->health.startup_failed = 0;
+	if ((flags & POLICY_HEALTH) && !m->health.running)
 		schedule(m);
+}
+
+static uint32_t probe_timeout_ms(const struct monitor *m)
+{
+	return m->health.startup ? m->handover.policy.startup_timeout_ms
+				 : m->handover.policy.health_timeout_ms;
 }
 
 static uint64_t realtime_ns(void)
@@ -73,12 +93,13 @@ void health_probe(struct monitor *m)
 		mmap(NULL, OUTPUT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (health->output == MAP_FAILED)
 		health->output = NULL; /* it is run without keeping what it says */
-	plan_fd = openat(m->handover.container_dir_fd, CONTAINER_HEALTH_PLAN_FILE,
+	plan_fd = openat(m->handover.container_dir_fd,
+		health->startup ? CONTAINER_STARTUP_PLAN_FILE : CONTAINER_HEALTH_PLAN_FILE,
 		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (plan_fd < 0 || !exec_health(m, plan_fd))
 		health_ended(m, -1, strerror(errno));
 	else
-		deadline_set(m, DEADLINE_HEALTH_TIMEOUT, m->handover.health_timeout_ms);
+		deadline_set(m, DEADLINE_HEALTH_TIMEOUT, probe_timeout_ms(m));
 	if (plan_fd >= 0)
 		(void)close(plan_fd); /* the session has it */
 }
@@ -176,10 +197,26 @@ static void write_file(struct monitor *m, int exit_code, const char *why)
 	(void)munmap(t.data, FILE_MAX);
 }
 
+/* Of the check before the check. */
+static void judge_startup(struct monitor *m, bool passed)
+{
+	const struct monitor_policy *h = &m->handover.policy;
+	struct health *health = &m->health;
+
+	if (!passed && health->startup_failed < UINT32_MAX)
+		health->startup_failed++;
+	if (!passed && h->startup_retries && health->startup_failed == h->startup_retries) {
+		m->restart_forced = true;
+		container_stop(m);
+	}
+	if (passed && ++health->startup_passed >= h->startup_success)
+		health->startup = false;
+}
+
 /* True when the state is another one now. */
 static bool judge(struct monitor *m, bool passed)
 {
-	const struct monitor_handover *h = &m->handover;
+	const struct monitor_policy *h = &m->handover.policy;
 	struct health *health = &m->health;
 	uint8_t before = health->status;
 
@@ -199,7 +236,7 @@ static bool judge(struct monitor *m, bool passed)
 
 static void act(struct monitor *m)
 {
-	switch ((enum health_action)m->handover.health_action) {
+	switch ((enum health_action)m->handover.policy.health_action) {
 	case HEALTH_ACTION_NONE:
 		return;
 	case HEALTH_ACTION_KILL:
@@ -221,18 +258,21 @@ void health_ended(struct monitor *m, int exit_code, const char *why)
 	struct health *health = &m->health;
 	char expired[64];
 	struct text t = {.data = expired, .capacity = sizeof(expired)};
-	bool changed;
+	bool changed, startup = health->startup;
 
 	deadline_clear(m, DEADLINE_HEALTH_TIMEOUT);
 	health->running = false;
 	if (health->timed_out) {
 		text_add(&t, "Health check exceeded timeout (");
-		text_add_uint(&t, m->handover.health_timeout_ms);
+		text_add_uint(&t, probe_timeout_ms(m));
 		text_add(&t, "ms)");
 		why = expired;
 		exit_code = -1;
 	}
-	if (!m->ended) {
+	if (!m->ended && startup && !health->stale) {
+		write_file(m, exit_code, why);
+		judge_startup(m, exit_code == 0);
+	} else if (!m->ended && !health->stale) {
 		changed = judge(m, exit_code == 0);
 		write_file(m, exit_code, why);
 		if (changed)
@@ -243,7 +283,12 @@ void health_ended(struct monitor *m, int exit_code, const char *why)
 	if (health->output)
 		(void)munmap(health->output, OUTPUT_MAX);
 	health->output = NULL;
+	health->stale = false;
 	clients_report_health(m, exit_code);
-	if (!m->ended)
+	if (m->ended || !(m->handover.policy.flags & POLICY_HEALTH))
+		return;
+	if (startup && !health->startup)
+		deadline_set(m, DEADLINE_HEALTH, 0);
+	else
 		schedule(m);
 }

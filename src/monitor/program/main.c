@@ -192,7 +192,7 @@ __attribute__((noinline)) static bool monitor_init(struct monitor *m)
 	m->begun_ms = monotonic_ms();
 	if (m->handover.timeout_s)
 		deadline_set(m, DEADLINE_TIMEOUT, (uint64_t)m->handover.timeout_s * 1000);
-	health_start(m);
+	health_begin(m);
 	monitor_log_open(m);
 	end_prepare(m);
 	if (source_add(m, m->signal_fd, EPOLLIN, SOURCE_SIGNAL, 0, 0) < 0)

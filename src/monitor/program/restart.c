@@ -30,14 +30,15 @@ static bool stop_is_requested(const struct monitor *m)
 
 bool restart_wanted(const struct monitor *m)
 {
-	const struct monitor_handover *h = &m->handover;
+	const struct monitor_policy *policy = &m->handover.policy;
 
 	if (m->restart_forced)
 		return !stop_is_requested(m);
-	if (h->restart == MONITOR_RESTART_NO || m->stopping)
+	if (policy->restart == MONITOR_RESTART_NO || m->stopping)
 		return false;
-	if (h->restart == MONITOR_RESTART_ON_FAILURE &&
-		(m->exit_code == 0 || (h->restart_max && h->restart_count >= h->restart_max)))
+	if (policy->restart == MONITOR_RESTART_ON_FAILURE &&
+		(m->exit_code == 0 ||
+			(policy->restart_max && m->handover.restart_count >= policy->restart_max)))
 		return false;
 	return !stop_is_requested(m);
 }

@@ -106,6 +106,9 @@ enum health_status { HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct health {
 	uint8_t status; /* enum health_status */
 	bool running, timed_out;
+	bool stale;   /* the check that runs is not the one that counts now */
+	bool startup; /* the check before the check has not passed yet */
+	uint32_t startup_passed, startup_failed;
 	uint32_t failing_streak;
 	uint64_t start_ns; /* CLOCK_REALTIME: the probe that runs */
 	/* The output of the probe that runs: a mapping of HEALTH_OUTPUT_MAX bytes, else NULL. */
@@ -284,7 +287,9 @@ int deadline_next(const struct monitor *m);
 void deadlines_run(struct monitor *m);
 
 /* health.c */
-void health_start(struct monitor *m);
+/** health_begin() - with the checks that the policy has now: at the start, and when they changed.
+ */
+void health_begin(struct monitor *m);
 /** health_probe() - run the check now, unless one runs already. */
 void health_probe(struct monitor *m);
 /** health_output() - what the check wrote. */
