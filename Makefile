@@ -124,12 +124,15 @@ fish_completion = $(wildcard $(srcdir)/completions/pod.fish)
 bashcompdir = $(datadir)/bash-completion/completions
 zshcompdir = $(datadir)/zsh/site-functions
 fishcompdir = $(datadir)/fish/vendor_completions.d
+systemddir = $(prefix)/lib/systemd
 
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexec_pod)
 	install -m 755 $(B)/pod $(DESTDIR)$(bindir)/pod
 	ln -sf pod $(DESTDIR)$(bindir)/pod-oci
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor $(DESTDIR)$(libexec_pod)/
+	install -D -m 644 $(B)/pod-restart.service $(DESTDIR)$(systemddir)/system/pod-restart.service
+	install -D -m 644 $(B)/pod-restart.service $(DESTDIR)$(systemddir)/user/pod-restart.service
 	$(if $(man_pages),install -d $(DESTDIR)$(mandir)/man1)
 	$(if $(man_pages),install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1/)
 	$(if $(bash_completion),install -D -m 644 $(bash_completion) $(DESTDIR)$(bashcompdir)/pod)
@@ -154,6 +157,7 @@ uninstall: uninstall-docker
 	rm -f $(DESTDIR)$(bindir)/pod $(DESTDIR)$(bindir)/pod-oci
 	rm -f $(DESTDIR)$(libexec_pod)/pod-transfer $(DESTDIR)$(libexec_pod)/pod-systemd $(DESTDIR)$(libexec_pod)/pod-monitor
 	-rmdir $(DESTDIR)$(libexec_pod)
+	rm -f $(DESTDIR)$(systemddir)/system/pod-restart.service $(DESTDIR)$(systemddir)/user/pod-restart.service
 	rm -f $(patsubst %,$(DESTDIR)$(mandir)/man1/%,$(notdir $(man_pages)))
 	rm -f $(DESTDIR)$(bashcompdir)/pod $(DESTDIR)$(zshcompdir)/_pod $(DESTDIR)$(fishcompdir)/pod.fish
 

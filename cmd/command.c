@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "cmd/docker.h"
+#include "container/container.h"
 #include "util/fs.h"
 #include "util/mem.h"
 
@@ -46,8 +47,12 @@ const struct command_entry *command_find(const struct command *group, const char
 
 int command_store(struct command_context *ctx, struct store **ret, struct error **err)
 {
-	if (!ctx->store && store_open(ctx->root, ctx->runroot, &ctx->store, err) < 0)
-		return -1;
+	if (!ctx->store) {
+		if (store_open(ctx->root, ctx->runroot, &ctx->store, err) < 0)
+			return -1;
+		if (ctx->store->is_first)
+			container_sweep(ctx->store);
+	}
 	*ret = ctx->store;
 	return 0;
 }

@@ -229,6 +229,9 @@ static const char *const image_keys[] = {"before=", "containers=", "dangling=", 
 	"intermediate=", "label=", "readonly=", "reference=", "since=", "until=", NULL};
 static const char *const volume_keys[] = {
 	"dangling=", "driver=", "label=", "name=", "scope=", "since=", "until=", NULL};
+static const char *const policy_keys[] = {
+	"label=", "name=", "restart-policy=", "should-start-on-boot=", NULL};
+static const char *const policies[] = {"no", "always", "on-failure", "unless-stopped", NULL};
 static const char *const prune_keys[] = {"label=", "label!=", "until=", NULL};
 static const char *const states[] = {"created", "running", "exited", "paused", NULL};
 static const char *const truths[] = {"true", "false", NULL};
@@ -240,6 +243,8 @@ static const char *const *filter_keys(const struct command *command)
 		const char *const *keys;
 	} commands[] = {
 		{"ps", NULL, container_keys},
+		{"start", NULL, policy_keys},
+		{"stop", NULL, policy_keys},
 		{"images", NULL, image_keys},
 		{"ls", "list volumes", volume_keys},
 	};
@@ -268,8 +273,10 @@ static void offer_filters(const struct completion *c)
 	if (str_equal(key, "status"))
 		offer_words(&inner, states);
 	else if (str_equal(key, "dangling") || str_equal(key, "intermediate") ||
-		 str_equal(key, "readonly"))
+		 str_equal(key, "readonly") || str_equal(key, "should-start-on-boot"))
 		offer_words(&inner, truths);
+	else if (str_equal(key, "restart-policy"))
+		offer_words(&inner, policies);
 	else if (str_equal(key, "ancestor") || str_equal(key, "reference"))
 		offer_images(&inner);
 	else if (str_equal(key, "volume"))

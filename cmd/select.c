@@ -5,8 +5,10 @@
 
 #include "cmd/docker.h"
 #include "cmd/select.h"
+#include "container/policy.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 void container_targets_clear(struct container_targets *targets)
 {
@@ -82,4 +84,38 @@ int container_select(struct store *store, const struct command *command,
 	for (int i = 0; i < argc; i++)
 		add_named(store, command, opts, argv[i], ret, status);
 	return 0;
+}
+
+int container_filters_parse(char *const *args, struct filter_list *ret, struct error **err)
+{
+	static const char *const keys[] = {
+		"label", "name", "restart-policy", "should-start-on-boot", NULL};
+	const struct filter *filter = NULL;
+
+	if (filters_parse(args, keys, ret, err) < 0)
+		return -1;
+	while ((filter = filters_find(ret, "should-start-on-boot", filter)))
+		if (!str_equal(filter->value, "true") && !str_equal(filter->value, "false"))
+			return error_set(err, ERR_USAGE,
+				"filter 'should-start-on-boot=%s': use true or false",
+				filter->value);
+	return 0;
+}
+
+bool container_filter_matches(const struct filter *filter, const void *row, void *data)
+{
+	const struct container *container = row;
+	const struct container_config *config = container->config;
+	struct restart_policy policy = {.kind = RESTART_NO};
+	cleanup_error struct error *ignored = NULL; /* checked at create */
+
+	(void)data;
+	if (str_equal(filter->key, "label"))
+		return label_matches(config->labels, filter->value);
+	if (str_equal(filter->key, "name"))
+		return str_equal(config->name, filter->value);
+	if (str_equal(filter->key, "should-start-on-boot"))
+		return container_starts_at_boot(container) == str_equal(filter->value, "true");
+	(void)restart_policy_parse(config->restart_policy, &policy, &ignored);
+	return str_equal(restart_policy_name(policy.kind), filter->value);
 }

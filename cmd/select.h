@@ -2,6 +2,7 @@
 
 #include "cmd/command.h"
 #include "container/container.h"
+#include "util/filter.h"
 
 /* Which containers a command is about: operands, --latest, --all, and ids read from --cidfile. */
 struct container_selection {
@@ -28,3 +29,8 @@ void container_targets_clear(struct container_targets *targets);
 int container_select(struct store *store, const struct command *command,
 	const struct container_selection *opts, int argc, char **argv,
 	struct container_targets *ret, int *status, struct error **err);
+
+/** container_filters_parse() - --filter of start and stop. @err: ERR_USAGE */
+int container_filters_parse(char *const *args, struct filter_list *ret, struct error **err);
+/** container_filter_matches() - for filters_match(); ROW: a struct container */
+bool container_filter_matches(const struct filter *filter, const void *row, void *data);

@@ -1,12 +1,10 @@
 #include "config.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "cmd/attach.h"
 #include "cmd/commands.h"
 #include "cmd/select.h"
-#include "container/policy.h"
 #include "monitor/client.h"
 #include "util/filter.h"
 #include "util/mem.h"
@@ -29,7 +27,8 @@ static const struct option_spec start_options[] = {
 	OPTION_STRING("detach-keys", 0, struct start_options, detach_keys, "KEYS",
 		"Keys that detach from the container", .default_text = "ctrl-p,ctrl-q"),
 	OPTION_STRV("filter", 'f', struct start_options, filters, "KEY=VALUE",
-		"Only containers with restart-policy=, label= or name=VALUE"),
+		"Only containers with restart-policy=, should-start-on-boot=, label= or "
+		"name=VALUE"),
 	OPTION_BOOL("interactive", 'i', struct start_options, interactive, "Attach standard input"),
 	OPTION_BOOL("latest", 'l', struct start_options, latest, "The last created container"),
 	OPTION_BOOL("sig-proxy", 0, struct start_options, sig_proxy,
@@ -105,23 +104,6 @@ static int start_detached(struct store *store, struct container *container,
 	return *err ? -1 : error_move(err, &one);
 }
 
-static const char *const filter_keys[] = {"label", "name", "restart-policy", NULL};
-
-static bool match(const struct filter *filter, const void *row, void *data)
-{
-	const struct container_config *config = ((const struct container *)row)->config;
-	struct restart_policy policy = {.kind = RESTART_NO};
-	cleanup_error struct error *ignored = NULL; /* checked at create */
-
-	(void)data;
-	if (strcmp(filter->key, "label") == 0)
-		return label_matches(config->labels, filter->value);
-	if (strcmp(filter->key, "name") == 0)
-		return strcmp(config->name, filter->value) == 0;
-	(void)restart_policy_parse(config->restart_policy, &policy, &ignored);
-	return strcmp(restart_policy_name(policy.kind), filter->value) == 0;
-}
-
 static int start_all(struct command_context *ctx, const struct start_options *options, int argc,
 	char **argv, struct error **err)
 {
@@ -132,7 +114,7 @@ static int start_all(struct command_context *ctx, const struct start_options *op
 	struct store *store;
 	int status = 0;
 
-	if (filters_parse(opts.filters, filter_keys, &filters, err) < 0 ||
+	if (container_filters_parse(opts.filters, &filters, err) < 0 ||
 		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
 		return -1;
 	/* Filters choose among all, unless somebody was named. */
@@ -155,7 +137,7 @@ static int start_all(struct command_context *ctx, const struct start_options *op
 		cleanup_error struct error *one = NULL;
 
 		if ((opts.all && container_is_running(targets.items[i])) ||
-			!filters_match(&filters, match, targets.items[i], NULL))
+			!filters_match(&filters, container_filter_matches, targets.items[i], NULL))
 			continue;
 		if (start_detached(store, targets.items[i], &opts, &one) < 0)
 			status = command_report(&command_start, one, status);

@@ -100,16 +100,20 @@ static char *data_path_choose(const char *root, char **ret_why)
 	return NULL;
 }
 
-/* Opens PATH, or makes it, as a directory that is ours alone. */
-static int open_private_dir(const char *what, const char *path, struct error **err)
+/* Opens PATH, or makes it, as a directory that is ours alone. RET_MADE: it was not there; NULL */
+static int open_private_dir(const char *what, const char *path, bool *ret_made, struct error **err)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
 
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		bool made = mkdir(path, 0700) == 0;
+
+		if (!made && errno != EEXIST)
 			return error_errno(err, errno, "create %s '%s'", what, path);
+		if (made && ret_made)
+			*ret_made = true;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
@@ -164,13 +168,15 @@ static int runtime_open(struct store *store, const char *runroot, struct error *
 					      ? xasprintf("/tmp/pod-%u", (unsigned int)geteuid())
 					      : path_join(login, "pod");
 	}
-	store->runtime_fd = open_private_dir("runtime directory", store->runtime_path, &why);
+	store->runtime_fd =
+		open_private_dir("runtime directory", store->runtime_path, &store->is_first, &why);
 	if (store->runtime_fd < 0 && is_last_resort &&
 		(why->errnum == EROFS || why->errnum == EACCES || why->errnum == ENOENT)) {
 		/* No /tmp to write to: at the store, which others cannot enter either. */
 		free(store->runtime_path);
 		store->runtime_path = path_join(store->data_path, "run");
-		store->runtime_fd = open_private_dir("runtime directory", store->runtime_path, err);
+		store->runtime_fd =
+			open_private_dir("runtime directory", store->runtime_path, NULL, err);
 		return store->runtime_fd < 0 ? -1 : 0;
 	}
 	return store->runtime_fd < 0 ? error_move(err, &why) : 0;
@@ -253,7 +259,7 @@ static int data_dir_elsewhere(struct store *store, const char *why, struct error
 		store->data_path = xasprintf(places[i], (unsigned int)geteuid());
 		is_new = access(store->data_path, F_OK) < 0;
 		/* Anybody may have made it first. */
-		store->data_fd = open_private_dir("store", store->data_path, &refused);
+		store->data_fd = open_private_dir("store", store->data_path, NULL, &refused);
 	}
 	if (store->data_fd < 0) {
 		error_move(err, &refused);

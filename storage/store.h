@@ -27,6 +27,7 @@ struct store {
 	int volumes_fd;                 /* volumes/ */
 	int tmp_fd;                     /* tmp/ */
 	bool rootless;                  /* a user namespace is needed (userns_needed()) */
+	bool is_first; /* the runtime directory was not there: the first use since a boot */
 };
 
 /**

@@ -46,6 +46,7 @@ test-stage: all
 	ln -sf pod $(STAGE)/bin/pod-oci
 	ln -sf pod $(STAGE)/bin/docker
 	install -m 755 $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor $(STAGE)/libexec/pod/
+	install -D -m 644 $(B)/pod-restart.service $(STAGE)/lib/systemd/pod-restart.service
 	cp -R $(wildcard $(srcdir)/tests/lib $(srcdir)/tests/integration $(srcdir)/tests/vm $(srcdir)/tests/data) $(STAGE)/tests/
 	install -D -m 644 $(srcdir)/doc/tutorial.md $(STAGE)/doc/tutorial.md
 	install -m 755 $(srcdir)/tests/run $(STAGE)/tests/run

@@ -165,6 +165,13 @@ int container_signal(
  * monitor that waits to start the container again ends instead. @err: ERR_SYSTEM */
 int container_stop_request(struct container *container, struct error **err);
 
+/** container_stop_forget() - that a stop was asked for: of a container that has ended. */
+void container_stop_forget(struct container *container);
+
+/** container_starts_at_boot() - by its restart policy: always, or unless-stopped and nobody has
+ * stopped it since its last start. */
+bool container_starts_at_boot(const struct container *container);
+
 /** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last
  * mount is gone. @ret_exit may be NULL. Returns at once when it is not running. */
 int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
@@ -214,6 +221,10 @@ struct container_remove_options {
 /** container_remove() - @err: ERR_CONFLICT when running and not force */
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err);
+
+/** container_sweep() - remove --rm containers that ended with the host: their monitors could not.
+ * What cannot be removed stays for the next time. */
+void container_sweep(struct store *store);
 
 int container_rename(
 	struct store *store, struct container *container, const char *name, struct error **err);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroup/cgroup.h"
 #include "container/container.h"
@@ -121,6 +122,24 @@ int container_stop_request(struct container *container, struct error **err)
 	if (pidfd >= 0)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, NULL, 0);
 	return 0;
+}
+
+void container_stop_forget(struct container *container)
+{
+	(void)unlinkat(
+		container->dir_fd, CONTAINER_STOP_FILE, 0); /* without a policy there is none */
+}
+
+bool container_starts_at_boot(const struct container *container)
+{
+	struct restart_policy policy = {.kind = RESTART_NO};
+	cleanup_error struct error *ignored = NULL; /* checked at create */
+
+	(void)restart_policy_parse(container->config->restart_policy, &policy, &ignored);
+	return policy.kind == RESTART_ALWAYS ||
+	       (policy.kind == RESTART_UNLESS_STOPPED &&
+		       faccessat(container->dir_fd, CONTAINER_STOP_FILE, F_OK,
+			       AT_SYMLINK_NOFOLLOW) < 0);
 }
 
 int container_signal(
@@ -452,6 +471,27 @@ int container_remove(struct store *store, struct container *container,
 			log_warning("%s", failed->message);
 	}
 	return 0;
+}
+
+void container_sweep(struct store *store)
+{
+	const struct container_remove_options opts = {.volumes = true};
+	cleanup_error struct error *failed = NULL;
+	struct container **list = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1];
+	size_t count = 0;
+
+	if (boot_id_get(boot_id, &failed) < 0 || container_list(store, &list, &count, &failed) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		cleanup_error struct error *one = NULL;
+
+		if (list[i]->config->remove && list[i]->status.state == CONTAINER_EXITED &&
+			strcmp(list[i]->status.boot_id, boot_id) != 0 &&
+			container_remove(store, list[i], &opts, &one) < 0)
+			log_debug("%s", one->message);
+	}
+	container_list_free(list, count);
 }
 
 int container_rename(

@@ -162,6 +162,54 @@ run"
 	assert_success
 }
 
+@test "should-start-on-boot: always, and what nobody had stopped; stopping by it changes nothing" {
+	load_busybox
+	for name in always unless-stopped; do
+		pod run -d --name "$name" --restart "$name" --network none localhost/busybox \
+			sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
+	done
+	pod run -d --name stopped --restart unless-stopped --network none localhost/busybox sleep 1000
+	pod run -d --name no --network none localhost/busybox sleep 1000
+	pod stop --time 0 stopped
+	run pod stop --filter should-start-on-boot=true
+	assert_success
+	assert_equal "${#lines[@]}" 2
+	run pod ps --format '{{.Names}}'
+	assert_output no
+	run pod start --filter should-start-on-boot=true
+	assert_success
+	run pod ps --format '{{.Names}}' --sort names
+	assert_output "always
+no
+unless-stopped"
+	run --separate-stderr pod start --filter should-start-on-boot=maybe
+	assert_fault 125 should-start-on-boot=maybe "true or false"
+}
+
+@test "a --rm container that ended with the host is removed by the first command afterwards" {
+	load_busybox
+	pod run -d --rm --name gone --network none -v /data localhost/busybox sleep 1000
+	pod run -d --name stays --network none localhost/busybox sleep 1000
+	pod create --rm --name waits --network none localhost/busybox sleep 1000
+	for name in gone stays; do
+		kill -9 "$(pod inspect --format '{{.State.ConmonPid}}' "$name")"
+		wait_until 10 sh -c "pod inspect --format '{{.State.Status}}' $name | grep -qx exited"
+	done
+	# Only what ran in another boot.
+	rm -rf "${XDG_RUNTIME_DIR:?}/pod"
+	run pod ps -a --format '{{.Names}}' --sort names
+	assert_output "gone
+stays
+waits"
+	sed -i 's/"bootId":"[^"]*"/"bootId":"00000000-0000-0000-0000-000000000000"/' "$STORE"/containers/*/run.json
+	rm -rf "${XDG_RUNTIME_DIR:?}/pod"
+	run pod ps -a --format '{{.Names}}' --sort names
+	assert_output "stays
+waits"
+	run pod volume ls -q
+	assert_output ""
+}
+
 @test "a restart that fails says why in inspect" {
 	pod run -d --name gone --network none --restart always localhost/busybox sh -c 'sleep 0.5; exit 3'
 	# The program that would start it is not there any more.
