@@ -39,7 +39,10 @@ void listing_ports_text(const char *ports, struct strbuf *out)
 
 		strbuf_addf(out, "%s%s%s%s:", first ? "" : ", ", v6 ? "[" : "", ip, v6 ? "]" : "");
 		first = false;
-		if (p.range > 1)
+		if (p.choices) /* not started yet */
+			strbuf_addf(out, "%u-%u->%u/%s", p.host_port, p.host_port + p.choices - 1u,
+				p.container_port, p.udp ? "udp" : "tcp");
+		else if (p.range > 1)
 			strbuf_addf(out, "%u-%u->%u-%u/%s", p.host_port, p.host_port + p.range - 1u,
 				p.container_port, p.container_port + p.range - 1u,
 				p.udp ? "udp" : "tcp");

@@ -241,6 +241,29 @@ static int put_mounts(struct json_writer *w, struct store *store,
 	return 0;
 }
 
+/* Does MAPPING publish PORT? */
+static bool publishes(const struct port_mapping *mapping, unsigned int port, bool udp)
+{
+	return mapping->udp == udp && port >= mapping->container_port &&
+	       port < (unsigned int)mapping->container_port + mapping->range;
+}
+
+static void put_binding(
+	struct json_writer *w, const struct port_mapping *mapping, unsigned int port)
+{
+	unsigned int host = mapping->host_port + port - mapping->container_port;
+	cleanup_free char *number = NULL;
+
+	if (mapping->choices)
+		number = xasprintf("%u-%u", host, host + mapping->choices - 1u);
+	else
+		number = mapping->host_port ? xasprintf("%u", host) : xstrdup("");
+	json_write_object_begin(w);
+	json_put_string(w, "HostIp", or_empty(mapping->host_ip));
+	json_put_string(w, "HostPort", number);
+	json_write_object_end(w);
+}
+
 /* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, ranges port by port. */
 static int put_ports(struct json_writer *w, const char *key, char *const *texts, struct error **err)
 {
@@ -254,17 +277,20 @@ static int put_ports(struct json_writer *w, const char *key, char *const *texts,
 	json_write_object_begin(w);
 	for (size_t i = 0; i < count && status == 0; i++) {
 		for (unsigned int n = 0; n < ports[i].range; n++) {
-			unsigned int host = ports[i].host_port ? ports[i].host_port + n : 0;
-			cleanup_free char *name = xasprintf(
-				"%u/%s", ports[i].container_port + n, ports[i].udp ? "udp" : "tcp");
-			cleanup_free char *number = host ? xasprintf("%u", host) : xstrdup("");
+			unsigned int port = ports[i].container_port + n;
+			cleanup_free char *name =
+				xasprintf("%u/%s", port, ports[i].udp ? "udp" : "tcp");
+			bool written = false;
 
+			for (size_t j = 0; j < i; j++)
+				written = written || publishes(&ports[j], port, ports[i].udp);
+			if (written)
+				continue;
 			json_write_key(w, name);
 			json_write_array_begin(w);
-			json_write_object_begin(w);
-			json_put_string(w, "HostIp", or_empty(ports[i].host_ip));
-			json_put_string(w, "HostPort", number);
-			json_write_object_end(w);
+			for (size_t j = i; j < count; j++)
+				if (publishes(&ports[j], port, ports[i].udp))
+					put_binding(w, &ports[j], port);
 			json_write_array_end(w);
 		}
 	}

@@ -16,7 +16,11 @@ char **port_mappings_text(const struct port_mapping *ports, size_t count)
 		cleanup_free char *ip = xasprintf("%s%s%s%s", v6 ? "[" : "",
 			p->host_ip ? p->host_ip : "", v6 ? "]" : "", p->host_ip ? ":" : "");
 
-		if (p->range > 1)
+		if (p->choices)
+			strv_append_take(&list,
+				xasprintf("%s%u-%u:%u/%s", ip, p->host_port,
+					p->host_port + p->choices - 1u, p->container_port, proto));
+		else if (p->range > 1)
 			strv_append_take(
 				&list, xasprintf("%s%u-%u:%u-%u/%s", ip, p->host_port,
 					       p->host_port + p->range - 1u, p->container_port,

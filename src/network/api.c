@@ -80,6 +80,51 @@ static int add_port(int dir_fd, const char *name, const struct port_mapping *por
 		host_port, port->udp ? "udp" : "tcp");
 }
 
+static bool is_named(const struct network_options *opts, const struct port_mapping *port)
+{
+	for (size_t i = 0; i < opts->port_count; i++) {
+		const struct port_mapping *other = &opts->ports[i];
+
+		if (other != port && !other->choices && other->udp == port->udp &&
+			port->host_port >= other->host_port &&
+			port->host_port < other->host_port + other->range)
+			return true;
+	}
+	return false;
+}
+
+/* The first host port of the choice that can be had. Others may be taking ports at the same time:
+ * what was free when it was tried may be gone. */
+static int add_choice(const struct network_options *opts, const char *name,
+	struct port_mapping *port, struct error **err)
+{
+	struct port_mapping one = *port;
+
+	one.choices = 0;
+	for (unsigned int i = 0; i < port->choices; i++) {
+		cleanup_error struct error *taken = NULL;
+
+		one.host_port = (uint16_t)(port->host_port + i);
+		if (is_named(opts, &one) || port_try(&one, one.host_port, NULL, &taken) < 0 ||
+			(!udp_only_loopback(opts, &one) &&
+				add_port(opts->runtime_dir_fd, name, &one, 0, &taken) < 0)) {
+			if (taken && taken->kind != ERR_CONFLICT && taken->kind != ERR_UNSUPPORTED)
+				return error_move(err, &taken);
+			continue;
+		}
+		port->host_port = one.host_port;
+		port->choices = 0;
+		return 0;
+	}
+	error_set(err, ERR_CONFLICT, "publish port %u/%s: no port from %u to %u is free on %s",
+		port->container_port, port->udp ? "udp" : "tcp", port->host_port,
+		port->host_port + port->choices - 1u, port->host_ip ? port->host_ip : "0.0.0.0");
+	return error_docker(err,
+		"Error response from daemon: driver failed programming external connectivity: Bind "
+		"for %s:%u failed: port is already allocated",
+		port->host_ip ? port->host_ip : "0.0.0.0", port->host_port);
+}
+
 int api_add_ports(const struct network_options *opts, struct error **err)
 {
 	char name[64];
@@ -87,8 +132,12 @@ int api_add_ports(const struct network_options *opts, struct error **err)
 
 	snprintf(name, sizeof(name), API_SOCKET_FORMAT, opts->id);
 	for (size_t p = 0; p < opts->port_count && result == 0; p++) {
-		const struct port_mapping *port = &opts->ports[p];
+		struct port_mapping *port = &opts->ports[p];
 
+		if (port->choices) {
+			result = add_choice(opts, name, port, err);
+			continue;
+		}
 		for (unsigned int i = 0;
 			!udp_only_loopback(opts, port) && i < port->range && result == 0; i++)
 			result = add_port(opts->runtime_dir_fd, name, port, i, err);

@@ -23,13 +23,17 @@ struct port_mapping {
 			     */
 	uint16_t container_port;
 	uint16_t range; /* number of consecutive ports, at least 1 */
+	/* Not 0: this many host ports from HOST_PORT on may be taken, RANGE is 1; network_ready()
+	 * takes the first free one. */
+	uint16_t choices;
 	bool udp;
 };
 
 /**
  * port_mapping_parse() - docker's and podman's -p
  * @text: [[ip:][host[-end]]:]container[-end][/tcp|udp]; an IPv6 address stands in []. Without a
- * host port, or with an empty one, one is chosen when the container is made.
+ * host port, or with an empty one, one is chosen when the container is made. Of a host range for
+ * one container port one is chosen at every start.
  * @ret:  clear with port_mapping_clear()
  * @err:  ERR_INVALID; ERR_UNSUPPORTED for sctp
  */
@@ -72,7 +76,8 @@ char *network_lacks(void);
 void network_options_clear(struct network_options *opts);
 
 /**
- * network_ports_choose() - give every mapping without a host port one that is free now
+ * network_ports_choose() - give every mapping without a host port one that is free now, but for
+ * those with choices
  * Done when a container is made, it keeps its ports over restarts; else network_ready() does it. A
  * range gets consecutive ports. Somebody else may take one before the container starts:
  * network_ready() then says so.
@@ -115,7 +120,7 @@ int network_start(const struct network_options *opts, int netns_fd, int userns_f
 	struct network *ret, struct error **err);
 /**
  * network_ready() - wait until the network is up, then add the port forwards
- * @opts: host ports that are 0 are filled in
+ * @opts: host ports that are 0 or a choice are filled in
  * On failure the helper has been stopped and reaped.
  * @err: ERR_CONFLICT "... address already in use" names the port; ERR_UNSUPPORTED: /dev/net/tun, an
  *       IPv6 host address; ERR_SYSTEM with the helper's own last words

@@ -113,7 +113,7 @@ static int address_parse(char **rest, const char *whole, char **ret_ip, struct e
 int port_mapping_parse(const char *text, struct port_mapping *ret, struct error **err)
 {
 	cleanup_free char *copy = xstrdup(text), *ip = NULL;
-	unsigned int host = 0, host_count = 0, container, count;
+	unsigned int host = 0, host_count = 0, container, count, choices = 0;
 	char *rest = copy, *colon;
 	bool udp;
 
@@ -130,6 +130,10 @@ int port_mapping_parse(const char *text, struct port_mapping *ret, struct error 
 		return error_set(err, ERR_INVALID, "publish '%s': no container port", text);
 	if (range_parse(rest, text, &container, &count, err) < 0)
 		return -1;
+	if (host_count > 1 && count == 1) {
+		choices = host_count;
+		host_count = 1;
+	}
 	if (host_count && host_count != count)
 		return error_set(err, ERR_INVALID,
 			"publish '%s': %u host ports for %u container ports: ranges must be of one "
@@ -143,6 +147,7 @@ int port_mapping_parse(const char *text, struct port_mapping *ret, struct error 
 		.host_port = (uint16_t)host,
 		.container_port = (uint16_t)container,
 		.range = (uint16_t)count,
+		.choices = (uint16_t)choices,
 		.udp = udp,
 	};
 	return 0;
@@ -284,7 +289,8 @@ int network_ports_choose(struct port_mapping *ports, size_t count, struct error 
 		for (size_t j = 0; j < i; j++) {
 			const struct port_mapping *a = &ports[i], *b = &ports[j];
 
-			if (a->udp != b->udp || a->host_port >= b->host_port + b->range ||
+			if (a->choices || b->choices || a->udp != b->udp ||
+				a->host_port >= b->host_port + b->range ||
 				b->host_port >= a->host_port + a->range)
 				continue;
 			if (a->host_ip && b->host_ip && strcmp(a->host_ip, b->host_ip) != 0)

@@ -117,7 +117,7 @@ host_address()
 		run --separate-stderr pod run --rm --network "$network" localhost/busybox true
 		assert_fault 125 network
 	done
-	for port in 0:80 80:http 8000-8001:80 1.2.3:80:80 80/icmp 80/sctp; do
+	for port in 0:80 80:http 8000-8002:80-81 1.2.3:80:80 80/icmp 80/sctp; do
 		run --separate-stderr pod run --rm -p "$port" localhost/busybox true
 		assert_fault 125 "$port"
 	done
@@ -156,6 +156,43 @@ host_address()
 	# what was published is free again afterwards
 	pod rm -f -t 0 web
 	wait_until 20 pod run --rm -p "$fixed:7000" localhost/busybox true
+}
+
+@test "a range of host ports for one: the first that is free, at each start" {
+	local first one two
+
+	skip_without tun
+	start_server python3 "$LIB/echo.py" tcp 127.0.0.1:0
+	# Others take ports, too: any range will do whose first port is taken.
+	first=$SERVER
+	serve one -p "127.0.0.1:$first-$((first + 40)):7000" -- tcp 7000
+	serve two -p "127.0.0.1:$first-$((first + 40)):7000" -- tcp 7000
+	one=$(pod port one 7000) two=$(pod port two 7000)
+	one=${one##*:} two=${two##*:}
+	[ "$one" -gt "$first" ] && [ "$one" -le "$((first + 40))" ] && [ "$two" -gt "$one" ] || fail "$one $two"
+	ask tcp 127.0.0.1 "$two" hello
+	assert_output "7000 10.0.2.2 hello"
+	run pod inspect --format '{{(index (index .HostConfig.PortBindings "7000/tcp") 0).HostPort}} {{(index (index .NetworkSettings.Ports "7000/tcp") 0).HostPort}}' two
+	assert_output "$first-$((first + 40)) $two"
+	pod stop -t 0 one two >/dev/null
+	pod start two >/dev/null
+	run pod port two 7000
+	[ "${output##*:}" -lt "$two" ] || fail "$output is not before $two"
+	run --separate-stderr pod run --rm -p "127.0.0.1:$first-$first:80" localhost/busybox true
+	assert_fault 125 "127.0.0.1:$first" "address already in use"
+	# every one up to that of "two" was taken when it started
+	two=$(pod port two 7000) two=${two##*:}
+	run --separate-stderr pod run --rm -p "127.0.0.1:$first-$two:80" localhost/busybox true
+	assert_fault 125 "no port from $first to $two is free"
+}
+
+@test "one port of the container published twice" {
+	skip_without tun
+	serve web -p 127.0.0.1::7000 -p 127.0.0.1::7000 -- tcp 7000
+	run pod port web 7000
+	assert_equal "${#lines[@]}" 2
+	run pod inspect --format '{{len (index .NetworkSettings.Ports "7000/tcp")}}' web
+	assert_output 2
 }
 
 @test "published UDP ports answer on loopback and on the host's address" {

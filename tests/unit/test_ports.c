@@ -21,6 +21,7 @@ static void test_valid(void **state)
 		const char *text, *ip;
 		unsigned int host, container, range;
 		bool udp;
+		unsigned int choices;
 	} cases[] = {
 		{"80", NULL, 0, 80, 1, false},
 		{"8080:80", NULL, 8080, 80, 1, false},
@@ -35,6 +36,9 @@ static void test_valid(void **state)
 		{"[::1]:8080:80", "::1", 8080, 80, 1, false},
 		{"[::]::80/udp", "::", 0, 80, 1, true},
 		{"8000-8010:80-90", NULL, 8000, 80, 11, false},
+		{"8000-8000:80", NULL, 8000, 80, 1, false},
+		{"8000-8010:80", NULL, 8000, 80, 1, false, 11},
+		{"127.0.0.1:1-65535:80/udp", "127.0.0.1", 1, 80, 1, true, 65535},
 		{"80-82", NULL, 0, 80, 3, false},
 		{"1-65535:1-65535/udp", NULL, 1, 1, 65535, true},
 		{"65535:65535", NULL, 65535, 65535, 1, false},
@@ -51,6 +55,7 @@ static void test_valid(void **state)
 		assert_int_equal(port.container_port, cases[i].container);
 		assert_int_equal(port.range, cases[i].range);
 		assert_int_equal(port.udp, cases[i].udp);
+		assert_int_equal(port.choices, cases[i].choices);
 		port_mapping_clear(&port);
 	}
 }
@@ -72,7 +77,7 @@ static void test_invalid(void **state)
 		{"http:80", ERR_INVALID},
 		{"90-80", ERR_INVALID},
 		{"80-", ERR_INVALID},
-		{"8000-8001:80", ERR_INVALID},
+		{"8000-8002:80-81", ERR_INVALID},
 		{"8000:80-81", ERR_INVALID},
 		{"80/icmp", ERR_INVALID},
 		{"80/", ERR_INVALID},
