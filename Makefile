@@ -46,7 +46,11 @@ include $(srcdir)/src/monitor/shared.mk
 
 archives = $(foreach r,$(rooms),$(call room_archive,$(r)))
 link_archives = -Wl,--start-group $(archives) -Wl,--end-group
-static_libs = -Wl,-Bstatic -ljson-c -lseccomp -lcap -Wl,-Bdynamic
+static_libs = -Wl,-Bstatic -ljson-c -lseccomp -Wl,-Bdynamic
+
+# pod itself has a C library of its own, too (configure.ac): its objects and archives stand apart.
+pod_room_archive = $(patsubst $(B)/%,$(B)/obj-pod/%,$(call room_archive,$(1)))
+pod_archives = $(foreach r,$(rooms),$(call pod_room_archive,$(r)))
 
 programs = $(B)/pod $(B)/libexec/pod-transfer $(B)/libexec/pod-systemd $(B)/libexec/pod-monitor
 
@@ -70,18 +74,31 @@ $(call room_archive,$(1)): $$(patsubst %.c,$(B)/obj/%.o,$$(call room_sources,$(1
 endef
 $(foreach r,$(rooms),$(eval $(call room_rules,$(r))))
 
+define pod_room_rules
+$(call pod_room_archive,$(1)): $$(patsubst %.c,$(B)/obj-pod/%.o,$$(call room_sources,$(1)))
+	@rm -f $$@
+	$$(call quiet,AR)$$(AR) rcs $$@ $$^
+endef
+$(foreach r,$(rooms),$(eval $(call pod_room_rules,$(r))))
+
 $(B)/obj/%.o: %.c | config.mk
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(LIBCAP_CFLAGS) $(TRANSFER_CFLAGS) \
+	$(call quiet,CC)$(CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(TRANSFER_CFLAGS) \
 		$(SYSTEMD_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj-pod/%.o: %.c | config.mk
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(POD_CC) $(ALL_CPPFLAGS) $(JSONC_CFLAGS) $(SECCOMP_CFLAGS) $(ALL_CFLAGS) \
+		$(POD_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj-monitor/%.o: %.c | config.mk
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(MONITOR_CC) $(ALL_CPPFLAGS) $(MONITOR_CFLAGS) -DPOD_MONITOR -std=gnu17 $(WARNING_CFLAGS) -Os -g \
 		-fno-asynchronous-unwind-tables -ffunction-sections -MMD -MP -c -o $@ $<
 
-$(B)/pod: $(patsubst %.c,$(B)/obj/%.o,$(pod_sources)) $(archives)
-	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(link_archives) $(static_libs)
+$(B)/pod: $(patsubst %.c,$(B)/obj-pod/%.o,$(pod_sources)) $(pod_archives)
+	$(call quiet,LD)$(POD_CC) $(ALL_CFLAGS) $(POD_CFLAGS) $(LDFLAGS) $(POD_LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(pod_archives) $(POD_LIBS) -Wl,--end-group $(POD_END)
 
 $(B)/libexec/pod-transfer: $(patsubst %.c,$(B)/obj/%.o,$(transfer_sources)) $(archives)
 	@mkdir -p $(@D)
@@ -96,7 +113,7 @@ $(B)/libexec/pod-monitor: $(patsubst %.c,$(B)/obj-monitor/%.o,$(monitor_sources)
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(MONITOR_CC) -static -Wl,--gc-sections -o $@ $(filter %.o,$^)
 
--include $(shell find $(B)/obj $(B)/obj-monitor -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/obj-pod $(B)/obj-monitor -name '*.d' 2>/dev/null)
 
 # Fragments of other rooms: install, tests, generated files.
 -include $(sort $(wildcard $(srcdir)/src/*/rules.mk $(srcdir)/tests/rules.mk $(srcdir)/completions/rules.mk))

@@ -13,6 +13,7 @@
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/relro.h"
 #include "util/str.h"
 
 /*
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 	const struct command *command = &command_root;
 	int status;
 
+	relro_protect();
 	occupy_standard_descriptors();
 	memcpy(words, command_line, (size_t)argc * sizeof(*words));
 	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))

@@ -12,6 +12,7 @@
 
 #include "rootless/spawn.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 
 extern char **environ;

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <search.h>
 #include <stdio.h>

@@ -13,6 +13,7 @@
 #include "storage/unpack.h"
 #include "util/fs.h"
 #include "util/json.h"
+#include "util/kernel.h"
 #include "util/lock.h"
 #include "util/mem.h"
 #include "util/str.h"

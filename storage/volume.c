@@ -11,6 +11,7 @@
 #include "storage/volume.h"
 #include "util/fs.h"
 #include "util/json.h"
+#include "util/kernel.h"
 #include "util/lock.h"
 #include "util/log.h"
 #include "util/mem.h"

@@ -15,6 +15,7 @@
 #include "rootless/owner.h"
 #include "storage/tar_writer.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"

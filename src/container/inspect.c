@@ -16,6 +16,7 @@
 #include "storage/volume.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/signals.h"
 #include "util/str.h"
 #include "util/timefmt.h"
 
@@ -389,9 +390,9 @@ static void put_config(struct json_writer *w, const struct container_config *con
 	cleanup_free char *hostname =
 		config->hostname ? xstrdup(config->hostname) : xstrndup(config->id, 12);
 	cleanup_free char *signal = NULL;
-	const char *name = sigabbrev_np((int)config->stop_signal);
+	const char *name = signal_name((int)config->stop_signal);
 
-	signal = name ? xasprintf("SIG%s", name) : xasprintf("%u", config->stop_signal);
+	signal = name ? xstrdup(name) : xasprintf("%u", config->stop_signal);
 	json_write_key(w, "Config");
 	json_write_object_begin(w);
 	json_put_string(w, "Hostname", hostname);

@@ -13,6 +13,7 @@
 #include "container/parse_env.h"
 #include "container/service.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "container/spec_security.h"
 #include "storage/volume.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"

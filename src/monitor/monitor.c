@@ -18,6 +18,7 @@
 #include "monitor/monitor.h"
 #include "rootless/userns.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/program.h"
 #include "util/sealed.h"

@@ -19,6 +19,7 @@
 #include "network/ports.h"
 #include "network/udp.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "rootless/userns.h"
 #include "runtime/idmap.h"
 #include "runtime/mount.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 
 static bool has_word(const struct runtime_mount *mount, const char *word)

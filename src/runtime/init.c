@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,6 +21,7 @@
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 
 void init_note(struct init_context *context, const char *fmt, ...)

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "runtime/init.h"
 #include "runtime/mount.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 
 int init_mask_paths(struct init_context *context, struct error **err)

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "runtime/mount.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

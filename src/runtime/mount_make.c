@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "runtime/mount.h"
 #include "util/check.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

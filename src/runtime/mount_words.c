@@ -1,9 +1,9 @@
 #include "config.h"
 
 #include <string.h>
-#include <sys/mount.h>
 
 #include "runtime/mount.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

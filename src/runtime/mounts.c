@@ -12,6 +12,7 @@
 #include "runtime/mount.h"
 #include "runtime/rootfs.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

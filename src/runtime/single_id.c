@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
@@ -25,6 +26,7 @@
 #include "runtime/single_id.h"
 #include "runtime/sync.h"
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 

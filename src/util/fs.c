@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/str.h"
 #include "util/strbuf.h"

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "util/fs.h"
+#include "util/kernel.h"
 #include "util/mem.h"
 #include "util/spawn.h"
 #include "util/strbuf.h"
@@ -88,6 +89,8 @@ int spawn(const struct spawn_options *opts, pid_t *ret_pid, struct error **err)
 	/* First move every source above all targets, so that no dup2 overwrites a later source. */
 	for (size_t i = 0; i < opts->fd_count; i++)
 		highest = MAX(highest, opts->fds[i].to + 1);
+	/* Ours are close-on-exec already; this is for strangers we inherited. */
+	(void)close_range((unsigned int)highest, ~0U, CLOSE_RANGE_CLOEXEC);
 	moved = xcalloc(opts->fd_count, sizeof(*moved));
 	why = 0;
 	for (size_t i = 0; i < opts->fd_count; i++)
@@ -106,9 +109,6 @@ int spawn(const struct spawn_options *opts, pid_t *ret_pid, struct error **err)
 		if (!given[fd])
 			why = posix_spawn_file_actions_addopen(
 				&actions, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
-	/* All our descriptors are close-on-exec already; this closes inherited strangers. */
-	if (!why)
-		why = posix_spawn_file_actions_addclosefrom_np(&actions, highest);
 	if (!why)
 		why = posix_spawn(ret_pid, path, &actions, &attr, (char *const *)opts->argv,
 			opts->envp ? (char *const *)opts->envp : environ);
