@@ -15,6 +15,7 @@ checked()
 	shift
 	pod run -d --name "$name" --network none --stop-timeout 1 --health-cmd 'echo looked; test -e /ok' "$@" \
 		localhost/busybox sh -c 'touch /ok; exec sleep 1000'
+	wait_until 10 pod exec "$name" test -e /ok
 }
 
 health()

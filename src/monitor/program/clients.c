@@ -34,11 +34,11 @@ int client_add(struct monitor *m, int fd, enum client_role role)
 	unsigned int index = 0;
 	struct client *client;
 
-	while (index < CLIENT_MAX && m->clients[index].fd_plus_one)
+	while (index < CLIENT_MAX && client_at(m, index)->fd_plus_one)
 		index++;
 	if (index == CLIENT_MAX)
 		return -1;
-	client = &m->clients[index];
+	client = client_at(m, index);
 	*client = (struct client){
 		.fd_plus_one = fd + 1,
 		.generation = (uint16_t)(client->generation + 1),
@@ -56,7 +56,7 @@ int client_add(struct monitor *m, int fd, enum client_role role)
 
 void client_drop(struct monitor *m, unsigned int index)
 {
-	struct client *client = &m->clients[index];
+	struct client *client = client_at(m, index);
 	int fd = client_fd(client);
 	char byte;
 
@@ -153,7 +153,7 @@ static bool tail_add(struct tail *tail, const void *data, size_t len)
 void client_send(struct monitor *m, unsigned int index, enum protocol_type type, int value,
 	int value2, const void *payload, size_t len, const int *fds, size_t fd_count)
 {
-	struct client *client = &m->clients[index];
+	struct client *client = client_at(m, index);
 	struct protocol_header header = {
 		.type = type,
 		.length = (uint32_t)len,
@@ -182,7 +182,7 @@ bool clients_flush_tail(struct monitor *m)
 		struct protocol_header header;
 
 		memcpy(&header, tail->data + tail->start, sizeof(header));
-		if (protocol_send(client_fd(&m->clients[index]), &header,
+		if (protocol_send(client_fd(client_at(m, index)), &header,
 			    tail->data + tail->start + sizeof(header), NULL, 0, MSG_DONTWAIT) < 0) {
 			if (errno == EAGAIN)
 				return false;
@@ -198,7 +198,7 @@ bool clients_flush_tail(struct monitor *m)
 /* Is there room for another chunk of output, so that short messages still find some afterwards? */
 static bool output_room(struct monitor *m, unsigned int index)
 {
-	int fd = client_fd(&m->clients[index]), queued = 0, size = 0;
+	int fd = client_fd(client_at(m, index)), queued = 0, size = 0;
 	socklen_t len = sizeof(size);
 
 	if (ioctl(fd, SIOCOUTQ, &queued) < 0)
@@ -223,7 +223,7 @@ bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t l
 	bool taken = true;
 
 	for (unsigned int i = 0; i < m->client_high; i++) {
-		struct client *client = &m->clients[i];
+		struct client *client = client_at(m, i);
 
 		if (!client->fd_plus_one || !(client->streams & (1u << stream)))
 			continue;
@@ -244,7 +244,7 @@ bool clients_output(struct monitor *m, int stream, const uint8_t *data, size_t l
 void clients_notice(struct monitor *m, enum protocol_notice notice, const char *text)
 {
 	for (unsigned int i = 0; i < m->client_high; i++)
-		if (m->clients[i].fd_plus_one && m->clients[i].streams)
+		if (client_at(m, i)->fd_plus_one && client_at(m, i)->streams)
 			client_send(m, i, PROTOCOL_NOTICE, notice, 0, text, strlen(text), NULL, 0);
 }
 
@@ -253,8 +253,8 @@ void clients_refuse_rest(struct monitor *m)
 	static const char text[] = "the container has ended";
 
 	for (unsigned int i = 0; i < m->client_high; i++)
-		if (m->clients[i].fd_plus_one && !(m->clients[i].flags & CLIENT_TOLD) &&
-			!m->clients[i].exec)
+		if (client_at(m, i)->fd_plus_one && !(client_at(m, i)->flags & CLIENT_TOLD) &&
+			!client_at(m, i)->exec)
 			client_send(
 				m, i, PROTOCOL_ERROR, ESRCH, 0, text, sizeof(text) - 1, NULL, 0);
 }
@@ -262,7 +262,7 @@ void clients_refuse_rest(struct monitor *m)
 void clients_report_exit(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->client_high; i++) {
-		struct client *client = &m->clients[i];
+		struct client *client = client_at(m, i);
 
 		if (!client->fd_plus_one || (client->flags & CLIENT_TOLD))
 			continue;
@@ -281,7 +281,7 @@ static void answer(struct monitor *m, unsigned int index, int result)
 	int why = errno;
 
 	/* Only a control client waits for answers. */
-	if (m->clients[index].role != CLIENT_CONTROL)
+	if (client_at(m, index)->role != CLIENT_CONTROL)
 		return;
 	if (result >= 0) {
 		client_send(m, index, PROTOCOL_OK, 0, 0, NULL, 0, NULL, 0);
@@ -347,7 +347,7 @@ static int container_pause(struct monitor *m, int value)
 static void container_signal(struct monitor *m, unsigned int index, int number)
 {
 	/* A foreground run's Ctrl-C or SIGTERM is meant to end it, restart policy or not. */
-	if (m->clients[index].role == CLIENT_ATTACH &&
+	if (client_at(m, index)->role == CLIENT_ATTACH &&
 		(number == SIGINT || number == SIGTERM || number == SIGQUIT || number == SIGKILL ||
 			number == (int)m->handover.stop_signal))
 		m->stopping = true;
@@ -358,7 +358,7 @@ static void hello(struct monitor *m, unsigned int index, const struct protocol_h
 {
 	static const char text[] = "the container's monitor and this pod are different versions; "
 				   "restart the container";
-	struct client *client = &m->clients[index];
+	struct client *client = client_at(m, index);
 	struct protocol_welcome welcome = {
 		.version = PROTOCOL_VERSION,
 		.init_pid = m->handover.init_pid,
@@ -423,7 +423,7 @@ static void status_request(struct monitor *m, unsigned int index)
 	};
 
 	for (unsigned int i = 0; i < m->exec_high; i++)
-		if (m->execs[i].state == EXEC_STARTING || m->execs[i].state == EXEC_RUNNING)
+		if (exec_at(m, i)->state == EXEC_STARTING || exec_at(m, i)->state == EXEC_RUNNING)
 			status.execs++;
 	client_send(m, index, PROTOCOL_STATUS, 0, 0, &status, sizeof(status), NULL, 0);
 }
@@ -436,7 +436,7 @@ static void health_request(struct monitor *m, unsigned int index)
 		return;
 	}
 	/* Answered by clients_report_health(). */
-	m->clients[index].flags |= CLIENT_WAITS_HEALTH;
+	client_at(m, index)->flags |= CLIENT_WAITS_HEALTH;
 	health_probe(m);
 }
 
@@ -459,7 +459,7 @@ static void update_request(struct monitor *m, unsigned int index, const void *pa
 void clients_report_health(struct monitor *m, int exit_code)
 {
 	for (unsigned int i = 0; i < m->client_high; i++) {
-		struct client *client = &m->clients[i];
+		struct client *client = client_at(m, i);
 
 		if (!client->fd_plus_one || !(client->flags & CLIENT_WAITS_HEALTH))
 			continue;
@@ -518,7 +518,7 @@ static const uint32_t allowed[] = {
 
 static void client_message(struct monitor *m, unsigned int index, int *fds)
 {
-	struct client *client = &m->clients[index];
+	struct client *client = client_at(m, index);
 	const struct protocol_header *header = (const void *)m->buffers->message;
 	const uint8_t *payload = m->buffers->message + sizeof(*header);
 
@@ -544,14 +544,14 @@ static void client_message(struct monitor *m, unsigned int index, int *fds)
 		return;
 	case PROTOCOL_RESIZE:
 		if (client->role == CLIENT_EXEC)
-			exec_message(m, index, client->exec ? &m->execs[client->exec - 1] : NULL,
+			exec_message(m, index, client->exec ? exec_at(m, client->exec - 1) : NULL,
 				header);
 		else
 			answer(m, index, container_resize(m, header->value, header->value2));
 		return;
 	case PROTOCOL_SIGNAL:
 		if (client->role == CLIENT_EXEC)
-			exec_message(m, index, client->exec ? &m->execs[client->exec - 1] : NULL,
+			exec_message(m, index, client->exec ? exec_at(m, client->exec - 1) : NULL,
 				header);
 		else
 			container_signal(m, index, header->value);
@@ -606,7 +606,7 @@ static void userns_message(struct monitor *m, unsigned int index)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
-	int fd = client_fd(&m->clients[index]);
+	int fd = client_fd(client_at(m, index));
 	int userns_fd = m->handover.namespace_fds[NAMESPACE_USER];
 	char byte = 0;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
@@ -630,7 +630,7 @@ static void userns_message(struct monitor *m, unsigned int index)
 
 void client_event(struct monitor *m, unsigned int index, uint32_t events)
 {
-	struct client *client = &m->clients[index];
+	struct client *client = client_at(m, index);
 	int fds[PROTOCOL_FDS_MAX];
 	ssize_t n;
 

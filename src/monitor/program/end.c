@@ -339,7 +339,7 @@ static void tail_finish(struct monitor *m)
 {
 	while (!clients_flush_tail(m)) {
 		struct pollfd wait = {
-			.fd = client_fd(&m->clients[m->lossless - 1]),
+			.fd = client_fd(client_at(m, m->lossless - 1)),
 			.events = POLLOUT,
 		};
 
@@ -358,7 +358,7 @@ static void tail_leave(struct monitor *m)
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
 	pid = fork();
 	if (pid == 0) {
-		int fd = client_fd(&m->clients[m->lossless - 1]);
+		int fd = client_fd(client_at(m, m->lossless - 1));
 
 		if (fork() != 0)
 			_exit(0);

@@ -275,9 +275,9 @@ static pid_t session_fork(const struct monitor *m)
 struct exec *exec_find(struct monitor *m, const void *id)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++)
-		if (m->execs[i].state != EXEC_FREE &&
-			memcmp(m->execs[i].id, id, PROTOCOL_ID_LENGTH) == 0)
-			return &m->execs[i];
+		if (exec_at(m, i)->state != EXEC_FREE &&
+			memcmp(exec_at(m, i)->id, id, PROTOCOL_ID_LENGTH) == 0)
+			return exec_at(m, i);
 	return NULL;
 }
 
@@ -287,7 +287,7 @@ static struct exec *exec_slot(struct monitor *m)
 	struct exec *oldest = NULL;
 
 	for (unsigned int i = 0; i < m->exec_high; i++) {
-		struct exec *exec = &m->execs[i];
+		struct exec *exec = exec_at(m, i);
 
 		if (exec->state == EXEC_FREE)
 			return exec;
@@ -296,7 +296,7 @@ static struct exec *exec_slot(struct monitor *m)
 			oldest = exec;
 	}
 	if (m->exec_high < EXEC_MAX)
-		return &m->execs[m->exec_high++];
+		return exec_at(m, m->exec_high++);
 	return oldest;
 }
 
@@ -376,7 +376,7 @@ static bool exec_begin(struct monitor *m, struct exec *exec, unsigned int client
 	const struct protocol_exec *request, int plan_fd)
 {
 	int stdio[3] = {-1, -1, -1}, report[2] = {-1, -1}, one = 1, why;
-	unsigned int index = (unsigned int)(exec - m->execs);
+	unsigned int index = exec_index(m, exec);
 	struct session session;
 	pid_t pid;
 
@@ -446,8 +446,9 @@ bool exec_health(struct monitor *m, int plan_fd)
 void exec_health_kill(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++)
-		if ((m->execs[i].flags & EXEC_HEALTH) && m->execs[i].pidfd >= 0)
-			(void)syscall(SYS_pidfd_send_signal, m->execs[i].pidfd, SIGKILL, NULL, 0);
+		if ((exec_at(m, i)->flags & EXEC_HEALTH) && exec_at(m, i)->pidfd >= 0)
+			(void)syscall(
+				SYS_pidfd_send_signal, exec_at(m, i)->pidfd, SIGKILL, NULL, 0);
 }
 
 void exec_request(
@@ -476,7 +477,7 @@ void exec_request(
 		return;
 	}
 	if (exec_begin(m, exec, client + 1, &copy, plan_fd))
-		m->clients[client].exec = (uint8_t)(exec - m->execs + 1);
+		client_at(m, client)->exec = (uint8_t)(exec_index(m, exec) + 1);
 	else
 		refuse(m, client, errno, strerror(errno));
 }
@@ -484,7 +485,7 @@ void exec_request(
 /* Read what nobody else will, so that the command does not block on it. */
 static void exec_drain(struct monitor *m, struct exec *exec)
 {
-	unsigned int index = (unsigned int)(exec - m->execs);
+	unsigned int index = exec_index(m, exec);
 	const int fds[] = {exec->output_fd, exec->error_fd};
 
 	if (exec->state == EXEC_STARTING)
@@ -500,7 +501,7 @@ static void exec_drain(struct monitor *m, struct exec *exec)
 
 void exec_drain_event(struct monitor *m, unsigned int index, bool error)
 {
-	struct exec *exec = &m->execs[index];
+	struct exec *exec = exec_at(m, index);
 	int *fd = error ? &exec->error_fd : &exec->output_fd;
 	ssize_t n;
 
@@ -556,7 +557,7 @@ static void exec_failed(struct monitor *m, struct exec *exec, const struct proce
 
 		client_send(
 			m, client, PROTOCOL_EXEC_FAILED, 0, 0, failure, sizeof(*failure), NULL, 0);
-		m->clients[client].exec = 0;
+		client_at(m, client)->exec = 0;
 	}
 	exec_close(m, exec);
 	exec->client = 0;
@@ -567,7 +568,7 @@ static void exec_failed(struct monitor *m, struct exec *exec, const struct proce
 
 void exec_report_event(struct monitor *m, unsigned int index)
 {
-	struct exec *exec = &m->execs[index];
+	struct exec *exec = exec_at(m, index);
 	union {
 		char space[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr align;
@@ -639,8 +640,8 @@ void exec_report_event(struct monitor *m, unsigned int index)
 void exec_before_reap(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++)
-		for (int messages = 0; messages < 4 && m->execs[i].state == EXEC_STARTING &&
-				       m->execs[i].report_fd >= 0;
+		for (int messages = 0; messages < 4 && exec_at(m, i)->state == EXEC_STARTING &&
+				       exec_at(m, i)->report_fd >= 0;
 			messages++)
 			exec_report_event(m, i);
 }
@@ -648,7 +649,7 @@ void exec_before_reap(struct monitor *m)
 bool exec_reaped(struct monitor *m, int pid, int exit_code)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++) {
-		struct exec *exec = &m->execs[i];
+		struct exec *exec = exec_at(m, i);
 
 		if (exec->pid != pid || exec->state == EXEC_FREE || exec->state == EXEC_ENDED)
 			continue;
@@ -681,7 +682,7 @@ bool exec_reaped(struct monitor *m, int pid, int exit_code)
 
 void exec_client_gone(struct monitor *m, unsigned int index)
 {
-	struct exec *exec = &m->execs[index];
+	struct exec *exec = exec_at(m, index);
 
 	exec->client = 0;
 	if (exec->state == EXEC_RUNNING && !(exec->flags & PROTOCOL_EXEC_DETACH))
@@ -691,7 +692,7 @@ void exec_client_gone(struct monitor *m, unsigned int index)
 void exec_container_ended(struct monitor *m)
 {
 	for (unsigned int i = 0; i < m->exec_high; i++) {
-		struct exec *exec = &m->execs[i];
+		struct exec *exec = exec_at(m, i);
 
 		if (exec->state != EXEC_STARTING && exec->state != EXEC_RUNNING)
 			continue;

@@ -123,16 +123,19 @@ static void dispatch(struct monitor *m, uint64_t key, uint32_t events)
 		stdin_event(m);
 		break;
 	case SOURCE_CLIENT:
-		if (m->clients[index].fd_plus_one && m->clients[index].generation == generation)
+		if (client_at(m, index)->fd_plus_one &&
+			client_at(m, index)->generation == generation)
 			client_event(m, index, events);
 		break;
 	case SOURCE_EXEC_REPORT:
-		if (m->execs[index].generation == generation && m->execs[index].report_fd >= 0)
+		if (exec_at(m, index)->generation == generation &&
+			exec_at(m, index)->report_fd >= 0)
 			exec_report_event(m, index);
 		break;
 	case SOURCE_EXEC_OUTPUT:
 	case SOURCE_EXEC_ERROR:
-		if (m->execs[index].generation == generation && m->execs[index].state != EXEC_FREE)
+		if (exec_at(m, index)->generation == generation &&
+			exec_at(m, index)->state != EXEC_FREE)
 			exec_drain_event(m, index, kind == SOURCE_EXEC_ERROR);
 		break;
 	case SOURCE_NOTIFY:
@@ -180,7 +183,9 @@ __attribute__((noinline)) static bool monitor_init(struct monitor *m)
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	m->buffers = mmap(NULL, sizeof(*m->buffers), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (m->buffers == MAP_FAILED)
+	m->rest = mmap(NULL, (SLOTS_MAX - 1) * sizeof(*m->rest), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->buffers == MAP_FAILED || m->rest == MAP_FAILED)
 		return false;
 	m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -211,7 +216,7 @@ __attribute__((noinline)) static bool monitor_init(struct monitor *m)
 		int index = client_add(m, m->handover.first_client_fd, CLIENT_NEW);
 
 		/* Attached from the first byte on: its HELLO may come later. */
-		m->clients[index].streams =
+		client_at(m, index)->streams =
 			1u << PROTOCOL_STREAM_STDOUT | 1u << PROTOCOL_STREAM_STDERR;
 		if (m->handover.flags & MONITOR_LOSSLESS)
 			m->lossless = index + 1;
@@ -229,7 +234,7 @@ static int loop_timeout(const struct monitor *m)
 
 int main(void)
 {
-	/* In the bss: untouched pages cost nothing. Reached through this pointer only. */
+	/* Reached through this pointer only. */
 	static struct monitor state;
 	struct monitor *m = &state;
 

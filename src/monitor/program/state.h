@@ -14,7 +14,8 @@
 
 /*
  * The monitor program: one thread, one epoll loop, no heap. All of its state is one struct of
- * bounded tables in the bss, of which only touched pages cost memory. Nothing here blocks: not on a
+ * bounded tables, of which only touched pages cost memory: what a quiet container needs shares one
+ * page in the bss, the rest is a mapping. Nothing here blocks: not on a
  * client, not on the container's stdin; the only waits are epoll_wait(), once and for a bounded
  * time a journal that does not keep up and, after the end has been reported, the close of the last
  * namespace and the reaping of killed children.
@@ -27,8 +28,10 @@
  * processes too), and a monitor that died of one would take it along by SIGKILL.
  */
 
-#define CLIENT_MAX 512
-#define EXEC_MAX   64
+#define SLOTS_CLIENTS 8
+#define SLOTS_MAX     64
+#define CLIENT_MAX    (SLOTS_MAX * SLOTS_CLIENTS)
+#define EXEC_MAX      SLOTS_MAX
 
 enum deadline {
 	DEADLINE_TIMEOUT,        /* --timeout: init is killed */
@@ -96,6 +99,13 @@ struct exec {
 	int stdin_fd;            /* handed out at EXEC_STARTED, then closed */
 	uint32_t order;          /* of its start, for reuse of ended slots */
 	char id[PROTOCOL_ID_LENGTH];
+};
+
+/* The tables of connections and sessions, in pieces: the first one is with the rest of the state.
+ */
+struct slots {
+	struct client clients[SLOTS_CLIENTS];
+	struct exec exec;
 };
 
 /* Of an exec session, beside enum protocol_exec_flags: its output is kept for the health log. */
@@ -171,8 +181,7 @@ struct monitor {
 	struct tail tail;
 
 	struct buffers *buffers;
-	struct client clients[CLIENT_MAX];
-	struct exec execs[EXEC_MAX];
+	struct slots first, *rest; /* SLOTS_MAX in all; see client_at(), exec_at() */
 };
 
 /* In pages of their own, which are given back when the loop is idle. */
@@ -182,6 +191,26 @@ struct buffers {
 	uint8_t log[16384];
 	uint8_t stdin_[PROTOCOL_DATA_MAX];
 };
+
+static inline struct slots *slots_at(struct monitor *m, unsigned int index)
+{
+	return index ? &m->rest[index - 1] : &m->first;
+}
+static inline struct client *client_at(struct monitor *m, unsigned int index)
+{
+	return &slots_at(m, index / SLOTS_CLIENTS)->clients[index % SLOTS_CLIENTS];
+}
+static inline struct exec *exec_at(struct monitor *m, unsigned int index)
+{
+	return &slots_at(m, index)->exec;
+}
+static inline unsigned int exec_index(const struct monitor *m, const struct exec *exec)
+{
+	const struct slots *slots =
+		(const void *)((const char *)exec - offsetof(struct slots, exec));
+
+	return slots == &m->first ? 0 : (unsigned int)(slots - m->rest) + 1;
+}
 
 /* main.c */
 int source_add(struct monitor *m, int fd, uint32_t events, enum source_kind kind,

@@ -58,7 +58,7 @@ void stdin_message(struct monitor *m, unsigned int index, const uint8_t *data, s
 		return;
 	}
 	if (m->stdin_len) {
-		m->clients[index].flags |= CLIENT_STDIN_REFUSED;
+		client_at(m, index)->flags |= CLIENT_STDIN_REFUSED;
 		reply(m, index, PROTOCOL_STDIN_BUSY);
 		return;
 	}
@@ -101,8 +101,9 @@ void stdin_event(struct monitor *m)
 		reply(m, (unsigned int)sender - 1,
 			m->stdin_fd >= 0 ? PROTOCOL_STDIN_ACCEPTED : PROTOCOL_STDIN_CLOSED);
 	for (unsigned int i = 0; i < m->client_high; i++)
-		if (m->clients[i].fd_plus_one && (m->clients[i].flags & CLIENT_STDIN_REFUSED)) {
-			m->clients[i].flags &= (uint8_t)~CLIENT_STDIN_REFUSED;
+		if (client_at(m, i)->fd_plus_one &&
+			(client_at(m, i)->flags & CLIENT_STDIN_REFUSED)) {
+			client_at(m, i)->flags &= (uint8_t)~CLIENT_STDIN_REFUSED;
 			reply(m, i, PROTOCOL_STDIN_READY);
 		}
 }
