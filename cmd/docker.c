@@ -133,13 +133,19 @@ char *docker_words(const char *text)
 	return xstrdup(strbuf_str(&out));
 }
 
+/* What docker has and this version has not; else the host or the store lacks something. */
+static bool is_refused(const struct command *command, const struct error *e)
+{
+	return e->kind == ERR_UNSUPPORTED && !(command && command->run);
+}
+
 int docker_exit_status(const struct command *command, const struct error *e)
 {
 	switch (e->kind) {
 	case ERR_USAGE:
 		return e->docker ? 1 : 125; /* operands that are wrong; flags */
 	case ERR_UNSUPPORTED:
-		return 125;
+		return is_refused(command, e) || command == &command_run ? 125 : 1;
 	case ERR_CANNOT_INVOKE:
 		return command == &command_start ? 1 : 126;
 	case ERR_NO_SUCH_COMMAND:
@@ -151,16 +157,16 @@ int docker_exit_status(const struct command *command, const struct error *e)
 
 void docker_print_error(const struct command *command, const struct error *e)
 {
-	const char *daemon = e->docker || e->kind == ERR_USAGE || e->kind == ERR_UNSUPPORTED
-				     ? ""
-				     : "Error response from daemon: ";
+	bool refused = is_refused(command, e);
+	const char *daemon =
+		e->docker || e->kind == ERR_USAGE || refused ? "" : "Error response from daemon: ";
 	cleanup_free char *words = e->docker ? NULL : docker_words(e->message);
 	const char *text = e->docker ? e->docker : words;
 
 	if (command == &command_exec && !e->docker &&
 		(e->kind == ERR_NO_SUCH_COMMAND || e->kind == ERR_CANNOT_INVOKE))
 		daemon = "OCI runtime exec failed: exec failed: ";
-	if (e->kind == ERR_UNSUPPORTED && !e->docker)
+	if (refused)
 		fprintf(stderr, "docker: %s\n", text);
 	else if (command == &command_run && e->kind != ERR_USAGE)
 		fprintf(stderr, "docker: %s%s.\nSee 'docker run --help'.\n", daemon, text);

@@ -32,7 +32,9 @@ bool docker_called(void);
 int docker_command_line(
 	struct command_context *ctx, int argc, char **argv, char ***ret_words, struct error **err);
 
-/** docker_exit_status() - 125 for run, flags and what is refused; 126 and 127 as pod; else 1. */
+/** docker_exit_status() - 125 for run, flags and what is refused by name; 126 and 127 as pod;
+ * else 1.
+ */
 int docker_exit_status(const struct command *command, const struct error *e);
 /** docker_print_error() - COMMAND may be NULL. */
 void docker_print_error(const struct command *command, const struct error *e);

@@ -52,6 +52,7 @@ struct printer {
 	const struct filter_list *filters;
 	struct template *template; /* NULL: the line */
 	bool json, docker, no_trunc;
+	bool created; /* of the two events that docker has for an exec, the first is meant */
 };
 
 /* docker's word for an action, where it is another one. */
@@ -68,26 +69,40 @@ static const struct {
 };
 
 /* Owned. */
-static char *docker_action(const struct event *event)
+static char *docker_action(const struct printer *p, const struct event *event)
 {
 	const char *action = event->action;
 
+	if (p->created)
+		action = "exec_create";
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strcmp(words[i].type, event->type) == 0 && strcmp(words[i].podman, action) == 0)
 			action = words[i].docker;
 	/* The state of health and the command are part of docker's word. */
 	if (event->detail &&
-		(strcmp(action, "health_status") == 0 || strcmp(action, "exec_start") == 0))
+		(strcmp(action, "health_status") == 0 || str_starts_with(action, "exec_create") ||
+			strcmp(action, "exec_start") == 0))
 		return xasprintf("%s: %s", action, event->detail);
 	return xstrdup(action);
 }
 
-static bool action_matches(const struct event *event, const char *wanted)
+static bool action_matches(const struct printer *p, const struct event *event, const char *wanted)
 {
-	cleanup_free char *docker = docker_action(event);
+	cleanup_free char *docker = docker_action(p, event);
 
 	return strcmp(event->action, wanted) == 0 || strcmp(docker, wanted) == 0 ||
 	       (str_starts_with(docker, wanted) && docker[strlen(wanted)] == ':');
+}
+
+/* In full, in short, in short without a tag. */
+static bool is_image(const char *name, const char *wanted)
+{
+	const char *familiar = name ? docker_familiar(name) : "";
+	size_t len = strlen(wanted);
+
+	return str_equal(name, wanted) ||
+	       (len && strncmp(familiar, wanted, len) == 0 &&
+		       (!familiar[len] || (familiar[len] == ':' && !strchr(familiar + len, '/'))));
 }
 
 static bool match(const struct filter *filter, const void *row, void *data)
@@ -95,18 +110,17 @@ static bool match(const struct filter *filter, const void *row, void *data)
 	const struct event *event = row;
 	const char *key = filter->key, *value = filter->value;
 
-	(void)data;
 	if (strcmp(key, "type") == 0)
 		return strcmp(event->type, value) == 0;
 	if (strcmp(key, "event") == 0)
-		return action_matches(event, value);
+		return action_matches(data, event, value);
 	if (strcmp(key, "label") == 0)
 		return label_matches(event->labels, value);
 	if (strcmp(key, "image") == 0)
 		return strcmp(event->type, "image") == 0
-			       ? str_equal(event->name, value) ||
+			       ? is_image(event->name, value) ||
 					 (event->id && str_starts_with(event->id, value))
-			       : str_equal(event->image, value);
+			       : is_image(event->image, value);
 	/* container, volume: by name, or by the begin of an id */
 	return strcmp(event->type, key) == 0 &&
 	       (str_equal(event->name, value) ||
@@ -133,6 +147,36 @@ static char *docker_image(const struct event *event, const char *prefix)
 	return strbuf_detach(&name);
 }
 
+static bool is(const struct event *event, const char *type, const char *action)
+{
+	return strcmp(event->type, type) == 0 && (!action || strcmp(event->action, action) == 0);
+}
+
+/* Who it is about: a volume has no id but its name, a pulled image is called by it. Owned. */
+static char *actor(const struct event *event)
+{
+	bool is_image = is(event, "image", NULL);
+
+	if (is_image && (is(event, "image", "pull") || !event->id))
+		return xstrdup(docker_familiar(or_empty(event->name)));
+	return xasprintf(
+		"%s%s", is_image ? "sha256:" : "", event->id ? event->id : or_empty(event->name));
+}
+
+/* What docker calls an image in the attributes: by its new name, without a tag, or by its id. */
+static char *image_attribute(const struct event *event)
+{
+	const char *name = docker_familiar(or_empty(event->name)), *slash = strrchr(name, '/');
+
+	if (is(event, "image", "pull"))
+		return xasprintf("name=%.*s",
+			(int)((slash ? slash - name : 0) + strcspn(slash ? slash : name, ":@")),
+			name);
+	if (is(event, "image", "tag") || !event->id)
+		return xasprintf("name=%s", name);
+	return xasprintf("name=sha256:%s", event->id);
+}
+
 /* "k=v" pairs, sorted, of what docker calls an event's attributes. */
 static char **attributes(const struct event *event)
 {
@@ -141,15 +185,20 @@ static char **attributes(const struct event *event)
 	for (char **label = event->labels; label && *label; label++)
 		strv_append_take(
 			&list, strchr(*label, '=') ? xstrdup(*label) : xasprintf("%s=", *label));
-	if (event->has_exit_code)
+	if (event->has_exit_code &&
+		(is(event, "container", "died") || is(event, "container", "exec_died")))
 		strv_append_take(&list, xasprintf("exitCode=%d", event->exit_code));
 	if (event->image)
 		strv_append_take(&list, docker_image(event, "image="));
-	if (event->name)
+	if (is(event, "volume", NULL))
+		strv_append(&list, "driver=local");
+	else if (is(event, "image", NULL))
+		strv_append_take(&list, image_attribute(event));
+	else if (event->name)
 		strv_append_take(&list, xasprintf("name=%s", event->name));
-	if (event->detail && strcmp(event->action, "kill") == 0)
+	if (event->detail && is(event, "container", "kill"))
 		strv_append_take(&list, xasprintf("signal=%s", event->detail));
-	if (event->detail && strcmp(event->action, "rename") == 0)
+	if (event->detail && is(event, "container", "rename"))
 		strv_append_take(&list, xasprintf("oldName=%s", event->detail));
 	if (list)
 		qsort(list, strv_length(list), sizeof(*list), compare_words);
@@ -168,22 +217,16 @@ static void put_map(struct json_writer *w, const char *key, char *const *pairs)
 	json_write_object_end(w);
 }
 
-/* Who it is about: a volume has no id but its name. */
-static const char *actor(const struct event *event)
+static void docker_json(const struct printer *p, const struct event *event, struct json_writer *w)
 {
-	return event->id ? event->id : or_empty(event->name);
-}
-
-static void docker_json(const struct event *event, struct json_writer *w)
-{
-	cleanup_free char *action = docker_action(event);
+	cleanup_free char *action = docker_action(p, event), *id = actor(event);
 	cleanup_free char *from = event->image ? docker_image(event, "") : NULL;
 	cleanup_strv char **pairs = attributes(event);
 
 	json_write_object_begin(w);
-	if (strcmp(event->type, "volume") != 0) {
+	if (!is(event, "volume", NULL)) {
 		json_put_string(w, "status", action);
-		json_put_string(w, "id", actor(event));
+		json_put_string(w, "id", id);
 		if (from)
 			json_put_string(w, "from", from);
 	}
@@ -191,7 +234,7 @@ static void docker_json(const struct event *event, struct json_writer *w)
 	json_put_string(w, "Action", action);
 	json_write_key(w, "Actor");
 	json_write_object_begin(w);
-	json_put_string(w, "ID", actor(event));
+	json_put_string(w, "ID", id);
 	put_map(w, "Attributes", pairs);
 	json_write_object_end(w);
 	json_put_string(w, "scope", "local");
@@ -242,17 +285,28 @@ static void add_visible(const char *s, struct strbuf *out)
 		strbuf_addch(out, (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
 }
 
+/* docker's time has always nine digits behind the point. */
+static void docker_time(uint64_t time_ns, struct strbuf *out)
+{
+	cleanup_strbuf struct strbuf whole = STRBUF_INIT;
+	size_t seconds = strlen("2006-01-02T15:04:05");
+
+	time_rfc3339(time_ns / NS_PER_SECOND * NS_PER_SECOND, &whole);
+	strbuf_add(out, strbuf_str(&whole), seconds);
+	strbuf_addf(out, ".%09u%s", (unsigned int)(time_ns % NS_PER_SECOND),
+		strbuf_str(&whole) + seconds);
+}
+
 static void docker_line(const struct printer *p, const struct event *event, struct strbuf *out)
 {
-	cleanup_free char *action = docker_action(event);
+	cleanup_free char *action = docker_action(p, event), *id = actor(event);
 	cleanup_strv char **pairs = attributes(event);
 	cleanup_free char *joined = pairs ? str_join(pairs, ", ") : xstrdup("");
 
-	(void)p;
-	time_rfc3339(event->time_ns, out);
+	docker_time(event->time_ns, out);
 	strbuf_addf(out, " %s ", event->type);
 	add_visible(action, out);
-	strbuf_addf(out, " %s (", actor(event));
+	strbuf_addf(out, " %s (", id);
 	add_visible(joined, out);
 	strbuf_addstr(out, ")\n");
 }
@@ -280,21 +334,31 @@ static void podman_line(const struct printer *p, const struct event *event, stru
 	strbuf_addstr(out, ")\n");
 }
 
-static int print_template(
-	const struct printer *p, const struct event *event, struct strbuf *out, struct error **err)
+static int print_one(const struct printer *p, const struct event *event, struct error **err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&text, 0);
 	cleanup_json struct json_document *doc = NULL;
+	struct strbuf *out = &p->ctx->out;
 	struct json value;
 
+	if (!p->template && !p->json) {
+		if (p->docker)
+			docker_line(p, event, out);
+		else
+			podman_line(p, event, out);
+		return 0;
+	}
 	if (p->docker)
-		docker_json(event, &w);
+		docker_json(p, event, &w);
 	else
-		podman_json(event, true, &w);
-	if (json_parse(text.data, text.len, "event", &doc, &value, err) < 0 ||
-		template_render(p->template, &value, NULL, out, err) < 0)
+		podman_json(event, p->template != NULL, &w);
+	if (!p->template) {
+		strbuf_add(out, text.data, text.len);
+	} else if (json_parse(text.data, text.len, "event", &doc, &value, err) < 0 ||
+		   template_render(p->template, &value, NULL, out, err) < 0) {
 		return -1;
+	}
 	if (!out->len || out->data[out->len - 1] != '\n')
 		strbuf_addch(out, '\n');
 	return 0;
@@ -303,28 +367,15 @@ static int print_template(
 static int print_event(const struct event *event, void *data, struct error **err)
 {
 	struct printer *p = data;
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	int status = 0;
 
-	if (!filters_match(p->filters, match, event, p))
-		return 0;
-	if (p->template) {
-		if (print_template(p, event, &out, err) < 0)
-			return -1;
-	} else if (p->json) {
-		struct json_writer w = json_writer_init(&out, 0);
-
-		if (p->docker)
-			docker_json(event, &w);
-		else
-			podman_json(event, false, &w);
-		strbuf_addch(&out, '\n');
-	} else if (p->docker) {
-		docker_line(p, event, &out);
-	} else {
-		podman_line(p, event, &out);
-	}
-	strbuf_add(&p->ctx->out, out.data, out.len);
-	return 0;
+	p->created = p->docker && is(event, "container", "exec");
+	if (p->created && filters_match(p->filters, match, event, p))
+		status = print_one(p, event, err);
+	p->created = false;
+	if (status == 0 && filters_match(p->filters, match, event, p))
+		status = print_one(p, event, err);
+	return status;
 }
 
 static int flush(void *data, struct error **err)

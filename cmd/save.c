@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/docker.h"
 #include "cmd/progress.h"
 #include "image/image.h"
 #include "util/fs.h"
@@ -112,7 +113,7 @@ static int save_run(struct command_context *ctx, int argc, char **argv, struct e
 	out_fd = open_output(cmd.output, opts.format, err);
 	if (out_fd < 0)
 		return -1;
-	progress = progress_new(cmd.quiet);
+	progress = progress_new(cmd.quiet || docker_called());
 	events = progress_events(progress);
 	opts.events = &events;
 	if (image_save(store, argv + first, &opts, out_fd, err) < 0) {

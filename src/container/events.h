@@ -17,7 +17,7 @@
  *    "labels": ["k=v"], "exitCode": 0, "detail": "..."}
  *
  * Types and actions are podman's words: container create start attach exec exec_died pause unpause
- * update stop kill restart died rename remove health_status; image pull tag untag remove
+ * update stop kill restart oom died rename remove health_status; image pull tag untag remove
  * loadfromarchive import save; volume create remove.
  */
 

@@ -53,15 +53,24 @@ int container_pause(
 	const char *id = container->config->id;
 	cleanup_close int marker_fd = -1;
 
-	if (pause && container->status.state == CONTAINER_PAUSED)
-		return error_set(err, ERR_CONFLICT,
-			"\"%s\" is already paused: container state improper", id);
-	if (pause && container->status.state != CONTAINER_RUNNING)
-		return error_set(err, ERR_CONFLICT,
+	if (pause && container->status.state == CONTAINER_PAUSED) {
+		error_set(err, ERR_CONFLICT, "\"%s\" is already paused: container state improper",
+			id);
+		return error_docker(
+			err, "Error response from daemon: Container %s is already paused", id);
+	}
+	if (pause && container->status.state != CONTAINER_RUNNING) {
+		error_set(err, ERR_CONFLICT,
 			"\"%s\" is not running, can't pause: container state improper", id);
-	if (!pause && container->status.state != CONTAINER_PAUSED)
-		return error_set(err, ERR_CONFLICT,
+		return error_docker(
+			err, "Error response from daemon: Container %s is not running", id);
+	}
+	if (!pause && container->status.state != CONTAINER_PAUSED) {
+		error_set(err, ERR_CONFLICT,
 			"\"%s\" is not paused, can't unpause: container state improper", id);
+		return error_docker(
+			err, "Error response from daemon: Container %s is not paused", id);
+	}
 	if (container_cgroup_open(container, &cgroup, err) < 0)
 		return -1;
 	/* The mark is there from before to after: whoever is killed in between can be helped by

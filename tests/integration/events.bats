@@ -128,6 +128,17 @@ container died b"
 	pod run --name d --network none localhost/busybox sh -c 'exit 4' || :
 	run "$BATS_TEST_TMPDIR/docker" events --since 1h --until 0s --filter event=die
 	assert_output --regexp '^20[0-9T:.-]+(Z|[+-][0-9:]+) container die [0-9a-f]{64} \(exitCode=4, image=busybox, name=d\)$'
+	pod exec d true || :
+	pod volume create v >/dev/null
+	docker tag busybox own:1
+	docker rmi own:1 >/dev/null
+	id=$(docker images -q --no-trunc)
+	run docker events --since 1h --until 0s --filter type=volume
+	assert_output --regexp '^20[0-9T:-]+\.[0-9]{9}(Z|[+-][0-9:]+) volume create v \(driver=local\)$'
+	run docker events --since 1h --until 0s --filter type=image --filter event=tag --filter image=own
+	assert_output --partial " image tag $id (name=own:1)"
+	run docker events --since 1h --until 0s --filter event=untag --format '{{.Actor.ID}} {{.Actor.Attributes.name}}'
+	assert_output "$id $id"
 	run "$BATS_TEST_TMPDIR/docker" events --since 1h --until 0s --filter event=die --format json
 	run python3 - "$output" <<'END'
 import json, sys
@@ -137,6 +148,26 @@ assert event["Actor"]["Attributes"] == {"exitCode": "4", "image": "busybox", "na
 assert event["from"] == "busybox" and event["timeNano"] // 10**9 == event["time"], event
 END
 	assert_success
+}
+
+@test "as docker: an exec is two events, the end of a --rm container has no exit code" {
+	pod run -d --rm --name d --network none localhost/busybox sleep 1000 >/dev/null
+	pod exec d sh -c 'exit 3' || :
+	pod kill d
+	wait_until 10 sh -c '! pod container exists d'
+	run docker events --since 1h --until 0s --filter container=d --format '{{.Action}} {{.Actor.Attributes}}'
+	assert_output "create map[image:busybox name:d]
+start map[image:busybox name:d]
+exec_create: sh -c exit 3 map[image:busybox name:d]
+exec_start: sh -c exit 3 map[image:busybox name:d]
+exec_die map[exitCode:3 image:busybox name:d]
+kill map[image:busybox name:d signal:9]
+die map[exitCode:137 image:busybox name:d]
+destroy map[image:busybox name:d]"
+	run docker events --since 1h --until 0s --filter event=exec_create --format '{{.Action}}'
+	assert_output "exec_create: sh -c exit 3"
+	run docker events --since 1h --until 0s --filter image=busybox --filter event=die --format '{{.Action}}'
+	assert_output die
 }
 
 @test "followed: from now on, until a time or an interrupt, over a rotation" {

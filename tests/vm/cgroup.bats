@@ -98,6 +98,9 @@ pids.max:50"
 	run pod inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Status}}' hungry
 	assert_output "true 137 exited"
 	run pod run --name modest --network none --memory 16m localhost/busybox true
+	run docker events --since 1h --until 0s --filter container=hungry --format '{{.Action}}'
+	assert_output --partial "oom
+die"
 	run pod inspect --format '{{.State.OOMKilled}}' modest
 	assert_output false
 }

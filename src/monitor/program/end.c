@@ -406,6 +406,8 @@ void end_run(struct monitor *m)
 	exit_fd = exit_write(m, restart, NULL);
 	if (remove)
 		remove = record_release(m);
+	if (m->oom_killed)
+		event_write(m, "oom", NULL);
 	event_write(m, "died", NULL);
 	if (remove)
 		event_write(m, "remove", NULL);
