@@ -310,8 +310,8 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		return -1;
 	/* Init is busy with its mounts: this costs nothing. */
 	if (container_spec_write(start->container, plan, err) < 0 ||
-		(!start->restart_count &&
-			supervision_write_restart(start->store, start->container, err) < 0) ||
+		(!start->restart_count && supervision_write_restart(start->store, start->container,
+						  start->service.listen_fds, err) < 0) ||
 		supervision_write_plans(start->container, err) < 0 ||
 		listen_sockets(start, sup, err) < 0)
 		return -1;
@@ -422,6 +422,7 @@ static void fill_handover(
 		.cgroup_fd = start->limits.cgroup.fd,
 		.notify_fd = start->service.notify_fd,
 		.notify = (int32_t)start->service.mode,
+		.listen_fds = supervision_may_restart(config) ? start->service.listen_fds : 0,
 		.network_pid = sup->network.pid,
 		.network_pidfd = sup->network.pidfd,
 		.network_exit_fd = sup->network.exit_fd,

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,9 +108,21 @@ static bool env_is_kept(const char *entry)
 	return false;
 }
 
+/* The sockets that the container serves: the monitor holds them, which is this process. */
+static void add_listen_words(struct strbuf *out, unsigned int listen_fds)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+
+	if (!listen_fds)
+		return;
+	strbuf_addf(out, "LISTEN_PID=%d%cLISTEN_FDS=%u%c", (int)getpid(), 0, listen_fds, 0);
+	if (names && strlen(names) < RESTART_FILE_MAX / 4)
+		strbuf_addf(out, "LISTEN_FDNAMES=%s%c", names, 0);
+}
+
 /* Its form is in monitor.h. */
-int supervision_write_restart(
-	struct store *store, const struct container *container, struct error **err)
+int supervision_write_restart(struct store *store, const struct container *container,
+	unsigned int listen_fds, struct error **err)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	cleanup_free char *self = NULL;
@@ -129,6 +142,7 @@ int supervision_write_restart(
 		for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
 			strbuf_add(&out, argv[i], strlen(argv[i]) + 1);
 	}
+	add_listen_words(&out, listen_fds);
 	for (char **entry = environ; entry && *entry; entry++)
 		if (env_is_kept(*entry) && words++ < RESTART_WORDS_MAX / 2 &&
 			out.len + strlen(*entry) < RESTART_FILE_MAX)

@@ -21,10 +21,14 @@ bool supervision_may_restart(const struct container_config *config);
 /** supervision_check() - does what CONFIG says of it go together with the rest? @err: ERR_USAGE */
 int supervision_check(const struct container_config *config, struct error **err);
 
-/** supervision_write_restart() - `restart`, with this process's environment; nothing where none is
- * needed. */
-int supervision_write_restart(
-	struct store *store, const struct container *container, struct error **err);
+/**
+ * supervision_write_restart() - `restart`, with this process's environment; nothing where none is
+ * needed
+ * @listen_fds: how many sockets this process, the monitor, keeps for the next run
+ * (struct monitor_handover); 0 in any other process
+ */
+int supervision_write_restart(struct store *store, const struct container *container,
+	unsigned int listen_fds, struct error **err);
 
 /** supervision_write_plans() - the checks' plans, for the container that is being started or runs;
  * what earlier checks found is removed. Nothing where there is no check. */

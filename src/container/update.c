@@ -72,7 +72,7 @@ static int prepare_restarts(
 		return 0;
 	if (unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "forget a request to stop");
-	return supervision_write_restart(store, container, err);
+	return supervision_write_restart(store, container, 0, err);
 }
 
 static int update(struct store *store, struct container *container,

@@ -200,6 +200,9 @@ int monitor_become(int program_fd, const struct monitor_handover *handover, stru
 		if (fds[i] < 3 || fcntl(fds[i], F_SETFD, 0) < 0)
 			return error_errno(err, fds[i] < 3 ? EBADF : errno,
 				"hand descriptor %d over to the monitor", fds[i]);
+	for (uint32_t i = 0; i < handover->listen_fds; i++)
+		if (fcntl(MONITOR_LISTEN_FD + (int)i, F_SETFD, 0) < 0)
+			return error_errno(err, errno, "hand the service's sockets over");
 	/* The one number that none of the others has. */
 	if (dup2(memory_fd, MONITOR_HANDOVER_FD) < 0)
 		return error_errno(err, errno, "hand over to the monitor");

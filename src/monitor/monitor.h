@@ -20,6 +20,7 @@
 
 #define MONITOR_HANDOVER_MAGIC   0x6e6d6f31u
 #define MONITOR_HANDOVER_VERSION 1
+#define MONITOR_LISTEN_FD        3 /* sd_listen_fds(3) */
 #define MONITOR_HANDOVER_FD      0 /* stdin: the one number that is not handed over itself */
 /* In a --rm container's directory: its anonymous volumes, 64 hex digits and a newline each. */
 #define CONTAINER_ANONYMOUS_FILE "anonymous-volumes"
@@ -109,6 +110,8 @@ struct monitor_handover {
 	int32_t answer_fd; /* where exec sessions' listeners go (runtime/single_id.h), -1 none */
 	int32_t notify_fd; /* the container's notify socket, -1: not passed on */
 	int32_t notify;    /* enum notify_mode */
+	/* So many descriptors from MONITOR_LISTEN_FD on are kept for the container's next run. */
+	uint32_t listen_fds;
 	int32_t network_pidfd, network_exit_fd; /* slirp4netns: ends when exit_fd closes */
 	int32_t network_pid;
 	int32_t log_driver;

@@ -91,6 +91,30 @@ STATUS=here"
 	done
 }
 
+@test "a container that its policy starts again has the manager's sockets again, in every mode" {
+	load_busybox
+	for mode in conmon container healthy ignore; do
+		pod create --name c --restart always --sdnotify "$mode" --health-cmd true --health-interval 100ms \
+			-v "$LIB/service:/service:ro" --network none localhost/busybox sh -c '
+			[ -z "$NOTIFY_SOCKET" ] || /service notify READY=1
+			exec /service accept' >/dev/null
+		manager again 3 pod start c
+		assert_success
+		assert_equal "$(grep -c "fds 2 names web:other extra 0" <<<"$output")" 3
+		case $mode in
+		conmon) [ "$(grep -c "MAINPID=N | READY=1" <<<"$output")" -ge 3 ] ;;
+		container) [ "$(grep -cx "READY=1" <<<"$output")" -ge 3 ] ;;
+		healthy) assert_output --partial MAINPID=N ;;
+		ignore) refute_output --partial = ;;
+		esac
+		pod stop -t 0 c
+		# Without a next run nobody holds the port.
+		run python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$(cat "$XDG_RUNTIME_DIR/port")"
+		assert_output --partial ConnectionRefusedError
+		pod rm c
+	done
+}
+
 @test "sockets of another process stay out" {
 	load_busybox
 	LISTEN_PID=1 LISTEN_FDS=1 run pod run --rm localhost/busybox sh -c 'echo "${LISTEN_FDS-none}"; ls /proc/self/fd'

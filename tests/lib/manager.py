@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """manager.py notify [@] COMMAND...   what a service manager is told by COMMAND's service
 manager.py listen COMMAND...       COMMAND gets two listening sockets, as systemd hands them over
+manager.py again N COMMAND...      both; N clients connect, one after the other; the port is left in $XDG_RUNTIME_DIR/port
 
 notify prints one line for each message, its lines joined by " | ", process numbers as N where they are a
 running pod-monitor's; with @ the socket's name is abstract. listen connects to the first socket and
@@ -29,7 +30,7 @@ def notify(command):
         name = "@pod-test-%d" % os.getpid()
         manager.bind("\0" + name[1:])
     else:
-        name = os.path.join(os.environ["XDG_RUNTIME_DIR"], "manager")
+        name = os.path.join(os.environ["XDG_RUNTIME_DIR"], "manager-%d" % os.getpid())
         manager.bind(name)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=dict(os.environ, NOTIFY_SOCKET=name))
     ended = None
@@ -46,7 +47,7 @@ def notify(command):
     return ended
 
 
-def listen(command):
+def listen(command, times=1):
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     pid = os.fork()
     if pid == 0:
@@ -59,9 +60,20 @@ def listen(command):
     port = servers[0].getsockname()[1]
     for server in servers:
         server.close()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-        print(client.makefile().read(), end="", flush=True)
+    with open(os.path.join(os.environ["XDG_RUNTIME_DIR"], "port"), "w", encoding="ascii") as f:
+        f.write(str(port))
+    for _ in range(times):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+            print(client.makefile().read(), end="", flush=True)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-sys.exit({"notify": notify, "listen": listen}[sys.argv[1]](sys.argv[2:]))
+def main(mode, *words):
+    if mode == "again":
+        return notify([sys.executable, __file__, "listen-times", *words])
+    if mode == "listen-times":
+        return listen(list(words[1:]), int(words[0]))
+    return {"notify": notify, "listen": listen}[mode](list(words))
+
+
+sys.exit(main(*sys.argv[1:]))

@@ -141,10 +141,13 @@ void restart_exec(struct monitor *m)
 	if (!envp)
 		return;
 	words[count] = NULL;
-	/* Everything but the lock; a request to stop that comes now is found in its file. */
+	/* Everything but the lock and the service's sockets; a request to stop that comes now is
+	 * found in its file. */
 	monitor_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (fcntl(h->lock_fd, F_SETFD, 0) < 0)
 		return;
+	for (uint32_t i = 0; i < h->listen_fds; i++)
+		(void)fcntl(MONITOR_LISTEN_FD + (int)i, F_SETFD, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execve(words[0], words, words + envp);
