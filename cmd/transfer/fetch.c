@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/transfer/fetch_sandbox.h"
@@ -28,6 +27,7 @@
 #include "util/sha256.h"
 #include "util/str.h"
 #include "util/strbuf.h"
+#include "util/timefmt.h"
 
 /*
  * The fetcher: serves registry/fetch_protocol.h on descriptor FETCH_FD. First it reads
@@ -70,14 +70,6 @@ struct fetcher_state {
 	struct blob *blobs;
 	size_t blob_count;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- answers -------------------------------------------------------------------------------------
  */
@@ -514,7 +506,7 @@ static int report(struct blob *blob, int64_t now, struct error **err)
 /* @ret_waiting: something is left to be told soon. */
 static int report_all(struct fetcher_state *state, bool *ret_waiting, struct error **err)
 {
-	int64_t now = now_ms();
+	int64_t now = time_monotonic_ms();
 
 	*ret_waiting = false;
 	for (struct blob **p = &state->blobs; *p;) {

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cgroup/cgroup.h"
@@ -17,6 +16,7 @@
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/timefmt.h"
 
 #define PROCS_MAX     (4u << 20) /* bytes of cgroup.procs */
 #define DEPTH_MAX     64
@@ -89,19 +89,11 @@ bool cgroup_is_frozen(const struct cgroup *cgroup)
 	return cgroup_file_number(cgroup->fd, "cgroup.freeze", &frozen) == 0 && frozen == 1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Wait until the line KEY of cgroup.events says VALUE. Returns 0, or -1 with errno. */
 static int await_event(int dir_fd, const char *key, uint64_t value)
 {
 	cleanup_close int fd = openat(dir_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t deadline = now_ms() + WAIT_LIMIT_MS;
+	int64_t deadline = time_monotonic_ms() + WAIT_LIMIT_MS;
 
 	if (fd < 0)
 		return -1;
@@ -110,7 +102,7 @@ static int await_event(int dir_fd, const char *key, uint64_t value)
 		char text[512];
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 		uint64_t is;
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - time_monotonic_ms();
 
 		if (n < 0)
 			return -1;
@@ -256,7 +248,7 @@ static int kill_round(
 
 int cgroup_kill(const struct cgroup *cgroup, int signal, struct error **err)
 {
-	int64_t deadline = now_ms() + WAIT_LIMIT_MS;
+	int64_t deadline = time_monotonic_ms() + WAIT_LIMIT_MS;
 	size_t count = 0, before = SIZE_MAX;
 
 	if (signal == SIGKILL && cgroup_file_write(cgroup->fd, "cgroup.kill", "1") == 0)
@@ -270,7 +262,7 @@ int cgroup_kill(const struct cgroup *cgroup, int signal, struct error **err)
 		if (count && count >= before)
 			(void)poll(NULL, 0, 1);
 		before = count;
-	} while (count && now_ms() < deadline);
+	} while (count && time_monotonic_ms() < deadline);
 	return 0;
 }
 
@@ -292,7 +284,7 @@ int cgroup_destroy(const struct cgroup *cgroup, struct error **err)
 	cleanup_free char *parent = xstrdup(cgroup->path);
 	char *name = strrchr(parent, '/');
 	cleanup_close int parent_fd = -1;
-	int64_t deadline = now_ms() + WAIT_LIMIT_MS;
+	int64_t deadline = time_monotonic_ms() + WAIT_LIMIT_MS;
 
 	if (cgroup_hierarchy_open(&h, err) < 0)
 		return -1;
@@ -309,7 +301,7 @@ int cgroup_destroy(const struct cgroup *cgroup, struct error **err)
 			return 0;
 		if (errno != EBUSY)
 			return error_errno(err, errno, "remove control group '%s'", cgroup->path);
-		if (now_ms() >= deadline)
+		if (time_monotonic_ms() >= deadline)
 			return error_set(err, ERR_CONFLICT,
 				"control group '%s' still has processes in it", cgroup->path);
 		if (walk(-1, NULL, cgroup->fd, 0, visit_remove, NULL, err) < 0)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "image/layers.h"
 #include "rootless/userns.h"
@@ -17,6 +16,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/timefmt.h"
 
 #define PROGRESS_INTERVAL_MS 50
 #define WORKERS_MIN          2
@@ -74,14 +74,6 @@ static size_t worker_count(void)
 	return MIN(MAX(count, WORKERS_MIN), WORKERS_MAX);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void show(struct conductor *c, bool important)
 {
 	const struct pull_events *events = c->opts->events;
@@ -89,7 +81,7 @@ static void show(struct conductor *c, bool important)
 
 	if (!events || !events->layers)
 		return;
-	now = now_ms();
+	now = time_monotonic_ms();
 	if (!important && now - c->shown_ms < PROGRESS_INTERVAL_MS)
 		return;
 	c->shown_ms = now;

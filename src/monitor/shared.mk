@@ -3,5 +3,6 @@ MONITOR_SHARED = src/monitor/protocol.c src/monitor/logformat.c src/monitor/noti
 	src/monitor/journal.c \
 	src/runtime/process.c src/runtime/process_check.c src/runtime/process_command.c \
 	src/runtime/process_credentials.c src/runtime/process_limits.c \
-	src/runtime/process_seccomp.c src/runtime/process_user.c \
+	src/runtime/process_seccomp.c src/runtime/process_send.c \
+	src/runtime/process_user.c \
 	src/runtime/single_id_filter.c

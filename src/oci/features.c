@@ -29,32 +29,17 @@ static void put_sorted(struct json_writer *w, const char *key, char **words)
 	strv_free(words);
 }
 
-static void put_table(struct json_writer *w, const char *key, const struct seccomp_word *table)
+/* The words of a table whose elements, of SIZE bytes, begin with one; NULL ends it. */
+static void put_words(struct json_writer *w, const char *key, const void *table, size_t size)
 {
+	const char *word;
 	char **words = NULL;
 
-	for (; table->word; table++)
-		strv_append(&words, table->word);
+	for (const char *p = table; memcpy(&word, p, sizeof(word)), word; p += size)
+		strv_append(&words, word);
 	put_sorted(w, key, words);
 }
-
-static void put_list(struct json_writer *w, const char *key, const char *const *list)
-{
-	char **words = NULL;
-
-	for (; *list; list++)
-		strv_append(&words, *list);
-	put_sorted(w, key, words);
-}
-
-static void put_words(struct json_writer *w, const char *key, const struct spec_word *table)
-{
-	char **words = NULL;
-
-	for (; table->word; table++)
-		strv_append(&words, table->word);
-	put_sorted(w, key, words);
-}
+#define PUT_WORDS(w, key, table) put_words(w, key, table, sizeof(*(table)))
 
 static void put_enabled(struct json_writer *w, const char *key)
 {
@@ -91,11 +76,11 @@ static void put_linux(struct json_writer *w)
 	json_write_key(w, "seccomp");
 	json_write_object_begin(w);
 	json_put_bool(w, "enabled", true);
-	put_table(w, "actions", seccomp_actions);
-	put_list(w, "operators", seccomp_compare_words);
-	put_list(w, "archs", seccomp_architectures);
-	put_table(w, "knownFlags", seccomp_flags);
-	put_table(w, "supportedFlags", seccomp_flags);
+	PUT_WORDS(w, "actions", seccomp_actions);
+	PUT_WORDS(w, "operators", seccomp_compare_words);
+	PUT_WORDS(w, "archs", seccomp_architectures);
+	PUT_WORDS(w, "knownFlags", seccomp_flags);
+	PUT_WORDS(w, "supportedFlags", seccomp_flags);
 	json_write_object_end(w);
 
 	put_enabled(w, "apparmor");
@@ -112,8 +97,8 @@ static void put_linux(struct json_writer *w)
 	put_enabled(w, "netDevices");
 	json_write_key(w, "memoryPolicy");
 	json_write_object_begin(w);
-	put_words(w, "modes", spec_memory_modes);
-	put_words(w, "flags", spec_memory_flags);
+	PUT_WORDS(w, "modes", spec_memory_modes);
+	PUT_WORDS(w, "flags", spec_memory_flags);
 	json_write_object_end(w);
 	json_write_object_end(w);
 }

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cgroup/devices.h"
@@ -16,6 +15,7 @@
 #include "runtime/intel_rdt.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/timefmt.h"
 
 static int open_running(const struct oci_root *root, const char *id,
 	struct oci_container *container, struct cgroup *group, struct error **err)
@@ -195,14 +195,6 @@ static int look_for_oom(struct events *e, const struct cgroup_stats *stats, stru
 	return result;
 }
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* A descriptor that is readable when memory.events changes; -1: this group has none. */
 static int watch_memory(const struct cgroup *group)
 {
@@ -217,14 +209,14 @@ static int watch_memory(const struct cgroup *group)
 static int events_loop(struct events *e, int pidfd, struct error **err)
 {
 	cleanup_close int watch_fd = watch_memory(e->group);
-	uint64_t next_ms = monotonic_ms() + e->opts->interval_ms;
+	int64_t next_ms = time_monotonic_ms() + (int64_t)e->opts->interval_ms;
 
 	for (;;) {
 		struct pollfd fds[] = {
 			{.fd = pidfd, .events = POLLIN},
 			{.fd = watch_fd, .events = POLLIN},
 		};
-		uint64_t now = monotonic_ms();
+		int64_t now = time_monotonic_ms();
 		struct cgroup_stats stats;
 		char ignored[4096];
 
@@ -237,9 +229,9 @@ static int events_loop(struct events *e, int pidfd, struct error **err)
 		if (cgroup_stats_read(e->group, &stats, err) < 0 ||
 			look_for_oom(e, &stats, err) < 0)
 			return -1;
-		if (monotonic_ms() < next_ms)
+		if (time_monotonic_ms() < next_ms)
 			continue;
-		next_ms = monotonic_ms() + e->opts->interval_ms;
+		next_ms = time_monotonic_ms() + (int64_t)e->opts->interval_ms;
 		if (print_event(e, "stats", &stats, err) < 0)
 			return -1;
 	}

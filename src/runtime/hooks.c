@@ -9,12 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/hooks.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/timefmt.h"
 
 #define HOOKS_MAX        1024 /* of one point */
 #define HOOK_STRINGS_MAX 4096 /* arguments, or variables */
@@ -172,14 +172,6 @@ char *runtime_state_text(const struct runtime_state *state)
 
 /* -------- running -------- */
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* The hook's process. Entry: a fork of ours, all signals blocked. FAILURE_FD gets errno when it
  * cannot be executed. */
 __attribute__((noreturn)) static void hook_exec(
@@ -209,14 +201,15 @@ __attribute__((noreturn)) static void hook_exec(
 /* Until PID ends or the hook's time is over: then it is killed. */
 static int hook_wait(pid_t pid, const struct runtime_hook *hook, bool *ret_timeout)
 {
-	uint64_t end_ms = hook->timeout_s ? monotonic_ms() + hook->timeout_s * UINT64_C(1000) : 0;
+	int64_t end_ms =
+		hook->timeout_s ? time_monotonic_ms() + hook->timeout_s * INT64_C(1000) : 0;
 	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd wait = {.fd = pidfd, .events = POLLIN};
 	int status = 0;
 
 	*ret_timeout = false;
 	while (end_ms && pidfd >= 0) {
-		uint64_t now = monotonic_ms();
+		int64_t now = time_monotonic_ms();
 		int n = now < end_ms ? poll(&wait, 1, (int)(end_ms - now)) : 0;
 
 		if (n > 0)

@@ -158,6 +158,15 @@ bool process_probe(const struct process_plan *plan, struct process_failure *fail
  */
 int process_set_priority(const struct process_plan *plan, int pid, const char **ret_what);
 
+/** process_send() - MESSAGE in one piece, with a copy of FD (-1: none), over a SOCK_SEQPACKET
+ * socket. Returns: 0, or -1 with errno. */
+int process_send(int socket_fd, const void *message, size_t len, int fd);
+
+/** process_fail() - send a struct process_failure and end; TEXT (may be NULL, may be cut) is its
+ * object. */
+__attribute__((noreturn)) void process_fail(
+	int failure_fd, enum process_step step, int errnum, const char *text);
+
 /**
  * process_exec() - become the planned process
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's

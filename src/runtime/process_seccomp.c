@@ -4,9 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,32 +26,15 @@ static int listener_sender_main(void *data)
 {
 	const struct timespec pause = {.tv_nsec = 100000};
 	struct listener_sender *sender = data;
-	struct process_listener message = {PROCESS_LISTENER_MAGIC};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	const struct process_listener message = {PROCESS_LISTENER_MAGIC};
 	int fd;
 
 	while ((fd = sender->listener_fd) == -1)
 		(void)syscall(SYS_nanosleep, &pause, NULL);
-	if (fd >= 0) {
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-		sender->result = syscall(SYS_sendmsg, sender->failure_fd, &msg, MSG_NOSIGNAL) < 0
+	if (fd >= 0)
+		sender->result = process_send(sender->failure_fd, &message, sizeof(message), fd) < 0
 					 ? errno
 					 : 0;
-	}
 	return 0;
 }
 

@@ -16,10 +16,6 @@
 
 #define PROCESS_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/** process_fail() - send the failure; TEXT (may be NULL, may be cut) is its object. */
-__attribute__((noreturn)) void process_fail(
-	int failure_fd, enum process_step step, int errnum, const char *text);
-
 /** plan_at() - what the checked PLAN has at OFFSET. */
 static inline const char *plan_at(const struct process_plan *plan, uint32_t offset)
 {

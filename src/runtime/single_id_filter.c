@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/process.h"
 #include "runtime/single_id.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -77,29 +78,9 @@ static const struct sock_filter filter[] = {
 
 int single_id_pass(int socket_fd, int listener_fd)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct single_id_message message = {.magic = SINGLE_ID_MAGIC};
-	struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
+	const struct single_id_message message = {.magic = SINGLE_ID_MAGIC};
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &listener_fd, sizeof(int));
-	do
-		n = sendmsg(socket_fd, &msg, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -1 : 0;
+	return process_send(socket_fd, &message, sizeof(message), listener_fd);
 }
 
 int single_id_install(int socket_fd)

@@ -19,6 +19,14 @@ uint64_t time_now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
+int64_t time_monotonic_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 void duration_human(uint64_t duration_ns, struct strbuf *out)
 {
 	uint64_t seconds = duration_ns / NS_PER_SECOND, minutes = seconds / 60;

@@ -11,6 +11,8 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 uint64_t time_now_ns(void);
+/** time_monotonic_ms() - for deadlines: a clock that nobody sets. */
+int64_t time_monotonic_ms(void);
 
 /** duration_human() - "Less than a second", "5 seconds", "About a minute", "2 days": as go-units.
  */

@@ -59,16 +59,6 @@ struct session {
 	pid_t monitor_pid;
 };
 
-__attribute__((noreturn)) static void session_fail(
-	int report_fd, enum process_step step, const char *what)
-{
-	struct process_failure failure = {.step = step, .errnum = errno};
-
-	strncpy(failure.text, what, sizeof(failure.text) - 1);
-	(void)!write(report_fd, &failure, sizeof(failure)); /* else: end of file tells */
-	_exit(125);
-}
-
 /* Close all descriptors but those in KEEP (negative ones are skipped); sorts KEEP. */
 static void close_all_but(int *keep, size_t count)
 {
@@ -98,16 +88,16 @@ static const struct process_plan *plan_map(const struct session *s)
 	void *block;
 
 	if (fstat(s->plan_fd, &st) < 0)
-		session_fail(s->report_fd, PROCESS_STEP_PLAN, "stat");
+		process_fail(s->report_fd, PROCESS_STEP_PLAN, errno, "stat");
 	errno = EINVAL;
 	if (st.st_size < (off_t)sizeof(struct process_plan) || st.st_size > (off_t)PROCESS_PLAN_MAX)
-		session_fail(s->report_fd, PROCESS_STEP_PLAN, "size");
+		process_fail(s->report_fd, PROCESS_STEP_PLAN, errno, "size");
 	block = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, s->plan_fd, 0);
 	if (block == MAP_FAILED)
-		session_fail(s->report_fd, PROCESS_STEP_PLAN, "map");
+		process_fail(s->report_fd, PROCESS_STEP_PLAN, errno, "map");
 	errno = EINVAL;
 	if (!process_plan_check(block, (size_t)st.st_size))
-		session_fail(s->report_fd, PROCESS_STEP_PLAN, "check");
+		process_fail(s->report_fd, PROCESS_STEP_PLAN, errno, "check");
 	return block;
 }
 
@@ -120,19 +110,19 @@ static void join_namespaces(const struct session *s)
 
 	if (fds[NAMESPACE_USER] >= 0) {
 		if (setns(fds[NAMESPACE_USER], CLONE_NEWUSER) < 0)
-			session_fail(s->report_fd, PROCESS_STEP_ENTER, "user namespace");
+			process_fail(s->report_fd, PROCESS_STEP_ENTER, errno, "user namespace");
 		/* Raw: single-threaded, and the ids of the map may not be ours yet. */
 		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
-			session_fail(
-				s->report_fd, PROCESS_STEP_ENTER, "root of the user namespace");
+			process_fail(s->report_fd, PROCESS_STEP_ENTER, errno,
+				"root of the user namespace");
 		/* A change of ids clears both. */
 		(void)prctl(PR_SET_DUMPABLE, 0);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	}
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (fds[order[i]] >= 0 && setns(fds[order[i]], 0) < 0)
-			session_fail(
-				s->report_fd, PROCESS_STEP_ENTER, "namespaces of the container");
+			process_fail(s->report_fd, PROCESS_STEP_ENTER, errno,
+				"namespaces of the container");
 }
 
 /* A new terminal in the container's /dev/pts, which must be one: the container could have put
@@ -149,42 +139,18 @@ static int terminal_open(const struct session *s)
 
 	pts_fd = (int)syscall(SYS_openat2, root_fd, "dev/pts", &how, sizeof(how));
 	if (pts_fd < 0 || fstatfs(pts_fd, &fs) < 0)
-		session_fail(s->report_fd, PROCESS_STEP_TERMINAL, "/dev/pts");
+		process_fail(s->report_fd, PROCESS_STEP_TERMINAL, errno, "/dev/pts");
 	errno = ENOTTY;
 	if (fs.f_type != DEVPTS_MAGIC)
-		session_fail(s->report_fd, PROCESS_STEP_TERMINAL, "/dev/pts");
+		process_fail(s->report_fd, PROCESS_STEP_TERMINAL, errno, "/dev/pts");
 	master_fd = openat(pts_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (master_fd < 0 || ioctl(master_fd, TIOCSPTLCK, &zero) < 0)
-		session_fail(s->report_fd, PROCESS_STEP_TERMINAL, "/dev/pts/ptmx");
+		process_fail(s->report_fd, PROCESS_STEP_TERMINAL, errno, "/dev/pts/ptmx");
 	if (size.ws_row && size.ws_col)
 		(void)ioctl(master_fd, TIOCSWINSZ, &size); /* cannot fail on a new terminal */
 	(void)close(root_fd);
 	(void)close(pts_fd);
 	return master_fd;
-}
-
-static int send_hello(int report_fd, int master_fd)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct exec_hello hello = {.magic = EXEC_HELLO_MAGIC};
-	struct iovec iov = {.iov_base = &hello, .iov_len = sizeof(hello)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (master_fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof(control.space);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &master_fd, sizeof(int));
-	}
-	return sendmsg(report_fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 /*
@@ -195,22 +161,23 @@ static int send_hello(int report_fd, int master_fd)
 __attribute__((noreturn)) static void command_main(
 	const struct session *s, const struct process_plan *plan, int master_fd)
 {
+	const struct exec_hello hello = {.magic = EXEC_HELLO_MAGIC};
 	int stdio[3] = {s->stdio[0], s->stdio[1], s->stdio[2]};
 
-	if (send_hello(s->report_fd, master_fd) < 0)
-		session_fail(s->report_fd, PROCESS_STEP_ENTER, "report");
+	if (process_send(s->report_fd, &hello, sizeof(hello), master_fd) < 0)
+		process_fail(s->report_fd, PROCESS_STEP_ENTER, errno, "report");
 	if (master_fd >= 0) {
 		/* By the master, not by path. Kernel 4.13. */
 		int slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 		if (slave_fd < 0)
-			session_fail(s->report_fd, PROCESS_STEP_TERMINAL, "/dev/pts");
+			process_fail(s->report_fd, PROCESS_STEP_TERMINAL, errno, "/dev/pts");
 		stdio[0] = stdio[1] = stdio[2] = slave_fd;
 	}
 	/* All are at 3 or above: close_all_but() freed 0 to 2, see session_main(). */
 	for (int i = 0; i < 3; i++)
 		if (dup2(stdio[i], i) < 0)
-			session_fail(s->report_fd, PROCESS_STEP_TERMINAL, "stdio");
+			process_fail(s->report_fd, PROCESS_STEP_TERMINAL, errno, "stdio");
 	process_exec(plan, 3, s->report_fd);
 }
 
@@ -252,7 +219,7 @@ __attribute__((noreturn)) static void session_main(const struct session *s)
 	if (pid == 0)
 		command_main(s, plan, master_fd);
 	if (pid < 0)
-		session_fail(s->report_fd, PROCESS_STEP_ENTER, "clone");
+		process_fail(s->report_fd, PROCESS_STEP_ENTER, errno, "clone");
 	_exit(0);
 }
 
