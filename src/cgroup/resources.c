@@ -99,16 +99,21 @@ static void drop_zero(struct cgroup_resources *r, enum cgroup_resource bit, bool
 
 static int parse_memory(struct cgroup_resources *r, const struct json *memory, struct error **err)
 {
-	static const char *const v1[] = {
-		"kernel", "kernelTCP", "swappiness", "disableOOMKiller", "useHierarchy"};
-	struct json hierarchy;
+	static const char *const v1[] = {"kernel", "kernelTCP", "swappiness", "disableOOMKiller"};
+	bool hierarchy = true;
+	struct json member;
 
-	for (size_t i = 0; i < ARRAY_SIZE(v1); i++) {
-		/* The one version 1 member that version 2 always honours. */
-		if (strcmp(v1[i], "useHierarchy") == 0 && json_member(memory, v1[i], &hierarchy))
-			continue;
+	for (size_t i = 0; i < ARRAY_SIZE(v1); i++)
 		if (refuse_v1(memory, v1[i], err) < 0)
 			return -1;
+	/* The one version 1 member that is always so in version 2. */
+	if (json_opt_bool(memory, "useHierarchy", &hierarchy, err) < 0)
+		return -1;
+	if (!hierarchy) {
+		(void)json_member(memory, "useHierarchy", &member);
+		json_error(&member, err, "cgroup v2 always counts what is below; leave it out");
+		(*err)->kind = ERR_UNSUPPORTED;
+		return -1;
 	}
 	if (opt_int(r, CGROUP_MEMORY_LIMIT, memory, "limit", -1, NUMBER_MAX, &r->memory_limit,
 		    err) < 0 ||
