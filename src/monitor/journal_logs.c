@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "monitor/journal_logs.h"
 #include "monitor/logemit.h"
+#include "rootless/idmap.h"
 #include "util/fs.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -115,20 +117,38 @@ static void journalctl_clear(struct journalctl *j)
 }
 #define cleanup_journalctl __attribute__((cleanup(journalctl_clear)))
 
+/* The journal takes any user's messages with any fields; who sent one it says by itself. Ours come
+ * from the monitor, whose user the container's directory belongs to. UINT32_MAX: not known. */
+static uint32_t writer_uid(int dir_fd)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free struct id_range *ranges = NULL;
+	struct stat st;
+	size_t count;
+
+	/* The journal is outside of a user namespace that we may be in. */
+	if (fstat(dir_fd, &st) < 0 ||
+		id_ranges_read("/proc/self/uid_map", &ranges, &count, &ignored) < 0)
+		return UINT32_MAX;
+	return id_to_host(ranges, count, st.st_uid);
+}
+
 /* EXTRA: more arguments, NULL at the end. */
-static int journalctl_start(
-	struct journalctl *j, const char *id, const char *const *extra, struct error **err)
+static int journalctl_start(struct journalctl *j, int dir_fd, const char *id,
+	const char *const *extra, struct error **err)
 {
 	cleanup_free char *match = xasprintf("CONTAINER_ID_FULL=%s", id);
+	cleanup_free char *writer = xasprintf("_UID=%u", writer_uid(dir_fd));
 	const char *argv[ARGUMENTS_MAX] = {"journalctl", "--quiet", "--no-pager", "--all",
 		"--output=json", "--output-fields=MESSAGE,PRIORITY,CONTAINER_PARTIAL_MESSAGE"};
 	size_t count = 6;
 	cleanup_close int write_fd = -1;
 	int fds[2];
 
-	while (*extra && count < ARGUMENTS_MAX - 2)
+	while (*extra && count < ARGUMENTS_MAX - 3)
 		argv[count++] = *extra++;
-	argv[count] = match;
+	argv[count++] = match;
+	argv[count] = writer;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "make a pipe");
 	j->output_fd = fds[0];
@@ -282,13 +302,13 @@ static int tail_line(void *data, const char *line, size_t len, struct error **er
 	return 0;
 }
 
-static int read_tail(struct journal_reader *r, const char *id, struct error **err)
+static int read_tail(struct journal_reader *r, int dir_fd, const char *id, struct error **err)
 {
 	static const char *const extra[] = {"--reverse", NULL};
 	cleanup_journalctl struct journalctl journalctl = JOURNALCTL_INIT;
 
 	r->lines = r->emitter.opts->tail;
-	if (journalctl_start(&journalctl, id, extra, err) < 0 ||
+	if (journalctl_start(&journalctl, dir_fd, id, extra, err) < 0 ||
 		read_all(&journalctl, tail_line, r, err) < 0)
 		return -1;
 	for (size_t i = r->tail_count; i-- > 0 && !r->emitter.done;)
@@ -352,14 +372,14 @@ static int read_rest(struct journal_reader *r, int dir_fd, const char *id, struc
 		extra[count++] = since = xasprintf(
 			"--since=@%llu", (unsigned long long)(opts->since_ns / NS_PER_SECOND));
 	if (!opts->follow) {
-		if (journalctl_start(&journalctl, id, extra, err) < 0)
+		if (journalctl_start(&journalctl, dir_fd, id, extra, err) < 0)
 			return -1;
 		return read_all(&journalctl, emit_line, r, err);
 	}
 	/* First the watch: an end in between is seen. */
 	if (log_watch_open(&watch, dir_fd, err) < 0)
 		return -1;
-	result = journalctl_start(&journalctl, id, extra, err);
+	result = journalctl_start(&journalctl, dir_fd, id, extra, err);
 	if (result == 0)
 		result = follow(r, &journalctl, &watch, err);
 	log_watch_clear(&watch);
@@ -373,7 +393,7 @@ int journal_logs_read(int dir_fd, const char *id, const struct logs_options *opt
 	int result = 0;
 
 	if (opts->tail >= 0)
-		result = read_tail(&r, id, err);
+		result = read_tail(&r, dir_fd, id, err);
 	if (result == 0 && !r.emitter.done && (opts->follow || opts->tail < 0))
 		result = read_rest(&r, dir_fd, id, err);
 	if (result == 0 && sink->idle)

@@ -209,3 +209,19 @@ except Exception:
 	run pod inspect --format '{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config.tag}}' "$output"
 	assert_output "journald {{.Name}}"
 }
+
+@test "what somebody else writes under the id of a container is not its log" {
+	in_journal '
+		run_ --name web localhost/busybox echo true >/dev/null
+		came 1
+		sed "s/\"_UID\": \"[0-9]*\"/\"_UID\": \"12345\"/; s/true/forged/; s/s=1/s=2/" "$J/entries" >"$J/more"
+		cat "$J/more" >>"$J/entries"
+		entries MESSAGE
+		pod logs web
+		pod logs --tail 5 web'
+	assert_success
+	assert_output "true
+forged
+true
+true"
+}

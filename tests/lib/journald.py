@@ -30,6 +30,15 @@ def fields(data):
         data = rest
 
 
+def uid_outside(uid):
+    """What a journal outside of this user namespace calls it."""
+    for line in open("/proc/self/uid_map"):
+        inside, outside, count = map(int, line.split())
+        if inside <= uid < inside + count:
+            return outside + uid - inside
+    return 65534
+
+
 def shown(value):
     try:
         text = value.decode()
@@ -42,6 +51,7 @@ def shown(value):
 
 def serve(where):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     sock.bind(where + "/socket")
     with open(where + "/journalctl", "w") as f:
         f.write("#!/bin/sh\nexec python3 '%s' --print '%s' \"$@\"\n" % (os.path.abspath(__file__), where))
@@ -50,9 +60,10 @@ def serve(where):
         print("ready", flush=True)
         number = 0
         while True:
-            data = sock.recv(1 << 20)
+            data, control, _, _ = sock.recvmsg(1 << 20, 1024)
+            (uid,) = (struct.unpack("3i", c[2])[1] for c in control if c[1] == socket.SCM_CREDENTIALS)
             number += 1
-            entry = {"__CURSOR": "s=%d" % number, "__REALTIME_TIMESTAMP": str(time.time_ns() // 1000)}
+            entry = {"__CURSOR": "s=%d" % number, "_UID": str(uid_outside(uid)), "__REALTIME_TIMESTAMP": str(time.time_ns() // 1000)}
             for name, value in fields(data):
                 assert name not in entry, name
                 entry[name] = shown(value)
