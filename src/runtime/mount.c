@@ -22,8 +22,8 @@ static bool data_fits(char *const *data)
 	return true;
 }
 
-/* By mount(2), somewhere, and then taken from there: what PLACE_FD names is covered for a moment.
- * Only in a mount namespace of our own. */
+/* By mount(2), somewhere, and then taken from there: what is at /proc is covered for a moment. Only
+ * in a mount namespace of our own. */
 static int mount_by_path(
 	const char *type, const char *source, const struct mount_options *opts, struct error **err)
 {
@@ -35,7 +35,10 @@ static int mount_by_path(
 		return error_set(err, ERR_UNSUPPORTED,
 			"mount '%s': options of %zu bytes are more than mount(2) takes", type,
 			strlen(data));
-	if (mount(source ? source : type, "/proc", type, 0, data) < 0)
+	/* It may be shared with the host on demand (rootfsPropagation). Not a mount: its parent is
+	 * private. */
+	(void)mount(NULL, "/proc", NULL, MS_PRIVATE, NULL);
+	if (mount(source ? source : type, "/proc", type, opts->mount_flags, data) < 0)
 		return error_errno(err, errno, "mount '%s'", type);
 	fd = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0 || umount2("/proc", MNT_DETACH) < 0)
@@ -72,7 +75,7 @@ int mount_new(
 	cleanup_close int fs_fd = -1;
 	int fd;
 
-	if (!data_fits(opts->data))
+	if (opts->mount_flags || !data_fits(opts->data))
 		return mount_by_path(type, source, opts, err);
 	fs_fd = fsopen(type, FSOPEN_CLOEXEC);
 	if (fs_fd < 0)

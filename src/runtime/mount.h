@@ -13,6 +13,7 @@ struct mount_options {
 	uint64_t attr_set, attr_clear;         /* MOUNT_ATTR_* of this mount */
 	uint64_t rec_set, rec_clear;           /* of it and all below */
 	uint64_t propagation, rec_propagation; /* MS_PRIVATE ... or 0 */
+	unsigned long mount_flags; /* MS_I_VERSION, MS_SILENT: what only mount(2) takes */
 	bool bind, recursive;
 	bool copy_up;      /* tmpcopyup */
 	bool copy_symlink; /* a source that is a symbolic link is made again */

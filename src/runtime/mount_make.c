@@ -211,6 +211,10 @@ int init_make_mount(struct init_context *context, const struct runtime_mount *mo
 			return error_set(err, ERR_INVALID,
 				"option '%s' is for file systems, not for a bind mount",
 				*opts->data);
+		/* What is bound says nothing anyway. */
+		if (opts->mount_flags & MS_I_VERSION)
+			return error_set(err, ERR_INVALID,
+				"option 'iversion' is for file systems, not for a bind mount");
 		if (context->idmap_fds && context->idmap_fds[number] >= 0)
 			fd = steal_fd(&context->idmap_fds[number]);
 		else

@@ -42,13 +42,23 @@ static const struct {
 	{"unbindable", MS_UNBINDABLE},
 };
 
+/* Flags of mount(2) that fsconfig and fsmount have no place for. */
+static const struct {
+	const char *word;
+	unsigned long set, clear;
+} mount_words[] = {
+	{"iversion", MS_I_VERSION, 0},
+	{"noiversion", 0, MS_I_VERSION},
+	{"silent", MS_SILENT, 0},
+	{"loud", 0, MS_SILENT},
+};
+
 /* What else mount_options_parse() knows, and what every file system takes as its own. */
 static const char *const other_words[] = {"bind", "copy-symlink", "dirsync", "idmap", "lazytime",
 	"mand", "notmpcopyup", "rbind", "remount", "ridmap", "sync", "tmpcopyup", NULL};
 
 /* What is so anyway. */
-static const char *const default_words[] = {
-	"async", "defaults", "loud", "noiversion", "nolazytime", "nomand", NULL};
+static const char *const default_words[] = {"async", "defaults", "nolazytime", "nomand", NULL};
 
 char **mount_option_words(void)
 {
@@ -62,6 +72,8 @@ char **mount_option_words(void)
 		strv_append(&words, propagation_words[i].word);
 		strv_append_take(&words, xasprintf("r%s", propagation_words[i].word));
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(mount_words); i++)
+		strv_append(&words, mount_words[i].word);
 	for (const char *const *word = other_words; *word; word++)
 		strv_append(&words, *word);
 	for (const char *const *word = default_words; *word; word++)
@@ -87,6 +99,17 @@ static bool propagation_word(const char *word, uint64_t *propagation)
 		if (strcmp(word, propagation_words[i].word) != 0)
 			continue;
 		*propagation = propagation_words[i].propagation;
+		return true;
+	}
+	return false;
+}
+
+static bool mount_word(const char *word, unsigned long *flags)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mount_words); i++) {
+		if (strcmp(word, mount_words[i].word) != 0)
+			continue;
+		*flags = (*flags & ~mount_words[i].clear) | mount_words[i].set;
 		return true;
 	}
 	return false;
@@ -129,12 +152,12 @@ int mount_options_parse(char *const *words, struct mount_options *ret, struct er
 			opts.copy_symlink = true;
 		} else if (strcmp(word, "remount") == 0) {
 			opts.remount = true;
-		} else if (strcmp(word, "silent") == 0 || strcmp(word, "iversion") == 0 ||
-			   str_starts_with(word, "idmap=") || str_starts_with(word, "ridmap=")) {
+		} else if (str_starts_with(word, "idmap=") || str_starts_with(word, "ridmap=")) {
 			mount_options_clear(&opts);
 			return error_set(
 				err, ERR_UNSUPPORTED, "mount option '%s' is not supported", word);
-		} else if (flag_word(word, &opts.attr_set, &opts.attr_clear) ||
+		} else if (mount_word(word, &opts.mount_flags) ||
+			   flag_word(word, &opts.attr_set, &opts.attr_clear) ||
 			   propagation_word(word, &opts.propagation) ||
 			   (word[0] == 'r' &&
 				   flag_word(word + 1, &opts.rec_set, &opts.rec_clear)) ||

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -149,6 +150,9 @@ static int remount(struct init_context *context, const char *path, const struct 
 		return error_set(err, ERR_UNSUPPORTED,
 			"option '%s' cannot be changed by a remount; the mount's own flags can",
 			*opts->data);
+	if (opts->mount_flags & MS_I_VERSION)
+		return error_set(
+			err, ERR_UNSUPPORTED, "option 'iversion' cannot be changed by a remount");
 	if (fd < 0)
 		return error_errno(err, errno, "open '%s' in the container's root", path);
 	if (mount_apply(fd, opts) < 0)

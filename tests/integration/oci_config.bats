@@ -337,6 +337,21 @@ END
 	assert_output --regexp "/m2 ro,nosuid,noexec,.*nodiratime"
 }
 
+@test "options that only mount(2) takes; a bind mount has no versions" {
+	local m='c["mounts"].append({"destination": "/m", "type": "tmpfs", "source": "tmpfs", "options": ["silent", "iversion", "noexec", "size=64k", "sync"]})'
+
+	bundle sh -c 'grep " /m " /proc/self/mountinfo; ls /proc/self/status'
+	oci_run "$m"
+	assert_success
+	assert_output --regexp " /m .*noexec.* - tmpfs tmpfs .*sync.*size=64k"
+	assert_output --partial /proc/self/status
+	oci_run 'c["mounts"][-1] = {"destination": "/m", "type": "bind", "source": "/etc", "options": ["rbind", "silent", "loud", "noiversion"]}'
+	assert_success
+	oci_run 'c["mounts"][-1]["options"].append("iversion")'
+	assert_status 1
+	assert_output --partial "option 'iversion' is for file systems"
+}
+
 @test "a tmpfs begins with what the image has; files and links are bound" {
 	bundle sh -c 'cat /etc/motd /file; readlink /etc/link; touch /etc/new && echo writable'
 	echo welcome >"$B/rootfs/etc/motd"

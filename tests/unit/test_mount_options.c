@@ -19,6 +19,7 @@ static void test_options(void **state)
 		const char *words;
 		uint64_t set, rec_set, propagation, rec_propagation;
 		bool bind, recursive, copy_up;
+		unsigned long mount_flags;
 		const char *data;
 	} cases[] = {
 		{.words = ""},
@@ -37,6 +38,8 @@ static void test_options(void **state)
 		{.words = "tmpcopyup,size=64m,mode=1777",
 			.copy_up = true,
 			.data = "size=64m,mode=1777"},
+		{.words = "silent,iversion", .mount_flags = MS_SILENT | MS_I_VERSION},
+		{.words = "silent,iversion,loud,noiversion"},
 		{.words = "idmap,rbind", .bind = true, .recursive = true},
 		{.words = "async,loud,nomand,noiversion,nolazytime"},
 		{.words = "rnosuid,rrw,rnoexec", .rec_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
@@ -55,8 +58,8 @@ static void test_options(void **state)
 		if (opts.attr_set != cases[i].set || opts.rec_set != cases[i].rec_set ||
 			opts.propagation != cases[i].propagation ||
 			opts.rec_propagation != cases[i].rec_propagation ||
-			opts.bind != cases[i].bind || opts.recursive != cases[i].recursive ||
-			opts.copy_up != cases[i].copy_up ||
+			opts.mount_flags != cases[i].mount_flags || opts.bind != cases[i].bind ||
+			opts.recursive != cases[i].recursive || opts.copy_up != cases[i].copy_up ||
 			strcmp(data, cases[i].data ? cases[i].data : "") != 0)
 			fail_msg("'%s'", cases[i].words);
 		mount_options_clear(&opts);
@@ -65,7 +68,7 @@ static void test_options(void **state)
 
 static void test_unsupported(void **state)
 {
-	static const char *const cases[] = {"silent", "iversion", "ro,idmap=uids=0-1-1"};
+	static const char *const cases[] = {"idmap=uids=0-1-1", "ro,ridmap=gids=0-1-1"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
