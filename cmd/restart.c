@@ -37,11 +37,13 @@ static int restart_run(struct command_context *ctx, int argc, char **argv, struc
 	struct restart_options opts = {0};
 	cleanup_targets struct container_targets targets = {0};
 	struct container_selection selection;
+	cleanup_close int late_fd = -1;
 	struct store *store;
 	int first, status = 0;
 
 	if (options_parse(&command_restart, argc, argv, &opts, &first, err) < 0 ||
-		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
+		command_store(ctx, &store, err) < 0 ||
+		sealed_begin(store->rootless, &late_fd, err) < 0)
 		return -1;
 	selection = (struct container_selection){
 		.all = opts.all || opts.running, .latest = opts.latest};

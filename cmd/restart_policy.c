@@ -29,6 +29,7 @@ static int restart_policy_run(
 	cleanup_container struct container *container = NULL;
 	struct container_restart_options opts;
 	uint64_t lock_fd, count, backoff_ms;
+	cleanup_close int late_fd = -1;
 	struct store *store;
 	int first;
 
@@ -36,7 +37,8 @@ static int restart_policy_run(
 		number(argv[first + 1], INT32_MAX, &lock_fd, err) < 0 ||
 		number(argv[first + 2], UINT32_MAX, &count, err) < 0 ||
 		number(argv[first + 3], UINT32_MAX, &backoff_ms, err) < 0 ||
-		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
+		command_store(ctx, &store, err) < 0 ||
+		sealed_begin(store->rootless, &late_fd, err) < 0)
 		return -1;
 	if (fcntl((int)lock_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return error_errno(err, errno, "descriptor %d is not the lock", (int)lock_fd);

@@ -99,11 +99,11 @@ static int run_container(struct command_context *ctx, struct container_options *
 		.lossless = true,
 		.lock_fd = -1,
 	};
-	cleanup_close int client_fd = -1;
+	cleanup_close int client_fd = -1, late_fd = -1;
 	struct store *store;
 	int status = 0;
 
-	if (command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
+	if (command_store(ctx, &store, err) < 0 || sealed_begin(store->rootless, &late_fd, err) < 0)
 		return -1;
 	/* The map helpers, where they are needed, work while we look at the image. */
 	if (store->rootless && userns_begin(store->runtime_fd, &start.userns, err) < 0)

@@ -111,11 +111,13 @@ static int start_all(struct command_context *ctx, const struct start_options *op
 	cleanup_filters struct filter_list filters = {0};
 	struct container_selection selection;
 	struct start_options opts = *options;
+	cleanup_close int late_fd = -1;
 	struct store *store;
 	int status = 0;
 
 	if (container_filters_parse(opts.filters, &filters, err) < 0 ||
-		command_store(ctx, &store, err) < 0 || sealed_reexec(store->rootless, err) < 0)
+		command_store(ctx, &store, err) < 0 ||
+		sealed_begin(store->rootless, &late_fd, err) < 0)
 		return -1;
 	/* Filters choose among all, unless somebody was named. */
 	opts.all = opts.all || (filters.count && argc == 0 && !opts.latest);

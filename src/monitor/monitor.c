@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -67,28 +66,6 @@ static int socket_connect(int dir_fd, const char *name, int timeout_ms, struct e
 	return steal_fd(&fd);
 }
 
-/* How much of the file an execve needs: debug information and section headers lie behind that. */
-static size_t loadable_size(int fd, size_t size)
-{
-	size_t end = 0;
-	Elf64_Ehdr header;
-	Elf64_Phdr segment;
-
-	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-		memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-		header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phnum > 64)
-		return size;
-	for (size_t i = 0; i < header.e_phnum; i++) {
-		if (pread(fd, &segment, sizeof(segment),
-			    (off_t)(header.e_phoff + i * sizeof(segment))) !=
-			(ssize_t)sizeof(segment))
-			return size;
-		if (segment.p_type == PT_LOAD)
-			end = MAX(end, segment.p_offset + segment.p_filesz);
-	}
-	return end && end < size ? end : size;
-}
-
 /* Does COPY_FD hold SIZE bytes, for ever, that are those of FD? */
 static bool is_sealed_copy(int copy_fd, int fd, size_t size)
 {
@@ -152,9 +129,9 @@ int monitor_program_open(int runtime_dir_fd, struct error **err)
 		return error_set(err, ERR_INVALID, "'%s' is not the monitor program", path);
 	/* An exec session whose command is "#!/proc/self/exe" runs our file inside the container,
 	 * whose root could open it for writing afterwards. */
-	if (!sealed_is_needed(st.st_uid, userns_needed()))
+	if (!sealed_is_needed(fd, userns_needed()))
 		return steal_fd(&fd);
-	size = loadable_size(fd, (size_t)st.st_size);
+	size = sealed_size(fd, (size_t)st.st_size);
 	copy_fd = program_borrow(runtime_dir_fd, fd, size);
 	return copy_fd >= 0 ? copy_fd : sealed_copy(fd, size, "pod-monitor", err);
 }

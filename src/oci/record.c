@@ -46,15 +46,8 @@ bool oci_is_real_root(void)
 
 int oci_seal(int *ret_late_fd, struct error **err)
 {
-	bool real_root = oci_is_real_root();
-	struct stat st;
-
-	if (real_root && sealed_in_place(ret_late_fd))
-		return 0;
-	/* What belongs to an id that our namespace does not map nobody in a container can write. */
-	if (geteuid() == 0 && !real_root && stat("/proc/self/exe", &st) == 0)
-		return sealed_reexec(st.st_uid == 65534, err);
-	return sealed_reexec(geteuid() != 0, err);
+	/* Root of a namespace is what its containers' root is, at most. */
+	return sealed_begin(!oci_is_real_root(), ret_late_fd, err);
 }
 
 /* Ours and nobody else's: who could write there could make us believe anything. */

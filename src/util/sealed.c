@@ -24,6 +24,7 @@
 #endif
 
 #define ALL_SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define UNMAPPED_UID     65534      /* what our namespace has no id for */
 #define COMMAND_LINE_MAX (8u << 20) /* bytes; the kernel takes less */
 
 extern char **environ;
@@ -76,9 +77,15 @@ int sealed_copy(int fd, size_t size, const char *name, struct error **err)
 	return steal_fd(&copy_fd);
 }
 
-bool sealed_is_needed(unsigned int owner_uid, bool rootless)
+bool sealed_is_needed(int fd, bool rootless)
 {
-	return !rootless || owner_uid == geteuid();
+	char path[32];
+	struct stat st;
+
+	if (!rootless || fstat(fd, &st) < 0 || st.st_uid == geteuid())
+		return true;
+	return (st.st_uid != 0 && st.st_uid != UNMAPPED_UID) ||
+	       access(fd_path(fd, path), W_OK) == 0;
 }
 
 /* Where the helper programs are, before the copy forgets it. */
@@ -95,7 +102,8 @@ static int remember_helpers(struct error **err)
 	return 0;
 }
 
-int sealed_reexec(bool rootless, struct error **err)
+/* Go on from a sealed copy of the running program: the same command line is executed again. */
+static int reexec(bool rootless, struct error **err)
 {
 	cleanup_close int self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	cleanup_close int cmdline_fd = -1, copy_fd = -1;
@@ -106,7 +114,7 @@ int sealed_reexec(bool rootless, struct error **err)
 
 	if (self_fd < 0 || fstat(self_fd, &st) < 0)
 		return error_errno(err, errno, "open the running program through /proc");
-	if (fcntl(self_fd, F_GET_SEALS) == ALL_SEALS || !sealed_is_needed(st.st_uid, rootless))
+	if (fcntl(self_fd, F_GET_SEALS) == ALL_SEALS || !sealed_is_needed(self_fd, rootless))
 		return 0;
 	cmdline_fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 	if (cmdline_fd < 0)
@@ -126,7 +134,14 @@ int sealed_reexec(bool rootless, struct error **err)
 	return error_errno(err, errno, "run the sealed copy of pod");
 }
 
-/* -------- in place -------- */
+/* -------- in place --------
+ *
+ * The same protection without executing anything again, a tenth of a millisecond in place of one
+ * and a half: the mappings of the running program are made anew, apart from the path of the file,
+ * so that the kernel lets its /proc/PID/exe become an empty sealed memfd: whoever executes or opens
+ * that gets nothing of ours. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE and a kernel with
+ * CONFIG_CHECKPOINT_RESTORE (prctl(2), PR_SET_MM_MAP).
+ */
 
 #define MAPPINGS_MAX 64
 
@@ -292,7 +307,8 @@ static bool set_exe(int fd)
 	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
 }
 
-bool sealed_in_place(int *ret_late_fd)
+/* False: nothing has changed that matters. RET_LATE_FD: as of sealed_begin(). */
+static bool hide_in_place(int *ret_late_fd)
 {
 	cleanup_close int exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	cleanup_close int empty_fd = -1, file_fd = -1, tree_fd = -1;
@@ -302,10 +318,8 @@ bool sealed_in_place(int *ret_late_fd)
 	struct stat exe;
 	int count;
 
-	*ret_late_fd = -1;
 	if (exe_fd < 0 || fstat(exe_fd, &exe) < 0)
 		return false;
-
 	if (fcntl(exe_fd, F_GET_SEALS) == ALL_SEALS)
 		return true;
 	count = find_mappings(&exe, mappings);
@@ -331,4 +345,12 @@ bool sealed_in_place(int *ret_late_fd)
 		return false;
 	*ret_late_fd = steal_fd(&tree_fd);
 	return true;
+}
+
+int sealed_begin(bool rootless, int *ret_late_fd, struct error **err)
+{
+	*ret_late_fd = -1;
+	if (!rootless && hide_in_place(ret_late_fd))
+		return 0;
+	return reexec(rootless, err);
 }

@@ -20,30 +20,22 @@ size_t sealed_size(int fd, size_t size);
  */
 int sealed_copy(int fd, size_t size, const char *name, struct error **err);
 
-/** sealed_is_needed() - could a container write to a file of this owner? ROOTLESS: its root is the
- * calling user; else it is real root, who can write to everything. */
-bool sealed_is_needed(unsigned int owner_uid, bool rootless);
-
-/**
- * sealed_reexec() - go on from a sealed copy of the running program, where that is needed
- * Called by commands that are about to start a container, before anything else: the same command
- * line is executed again from the copy. POD_LIBEXECDIR is set for it, since its place in the file
- * system no longer tells where the helper programs are. Returns: 0 when nothing is to be done
- * (already a copy, or not needed); -1 with @err.
+/** sealed_is_needed() - could a container write to the file FD? ROOTLESS: its root is the calling
+ * user, and its other ids are subordinate ones; else it is real root, who can write to everything.
  */
-int sealed_reexec(bool rootless, struct error **err);
+bool sealed_is_needed(int fd, bool rootless);
 
 /**
- * sealed_in_place() - the same protection without executing anything again
+ * sealed_begin() - make sure that no container can reach the running program's file through us
+ * @rootless:    as of sealed_is_needed()
  * @ret_late_fd: owned; a mount whose end makes the kernel wait for a sixth of a millisecond: to be
  *               closed when there is time, or left open; -1: none
+ * @err:         ERR_SYSTEM
  *
- * The mappings of the running program are made anew, apart from the path of the file, so that the
- * kernel lets its /proc/PID/exe become an empty sealed memfd: whoever executes or opens that gets
- * nothing of ours. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE and a kernel with
- * CONFIG_CHECKPOINT_RESTORE (prctl(2), PR_SET_MM_MAP). A tenth of a millisecond in place of one and
- * a half for a copy and another execve. Single-threaded. POD_LIBEXECDIR is set as by
- * sealed_reexec().
- * Returns: true when done; false: nothing has changed that matters, use sealed_reexec().
+ * Called by commands that are about to start a container, before anything else, while
+ * single-threaded. Where the file could be written, /proc/self/exe becomes an empty file in place,
+ * or the same command line is executed again from a sealed copy. POD_LIBEXECDIR and POD_PROGRAM are
+ * set then, since the program's place in the file system no longer tells where the helpers are.
+ * Returns: 0, or -1 with @err set.
  */
-bool sealed_in_place(int *ret_late_fd);
+int sealed_begin(bool rootless, int *ret_late_fd, struct error **err);
