@@ -57,7 +57,11 @@ __attribute__((noreturn)) static void child_main(const struct spawn_options *opt
 	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (setns(userns_fd, CLONE_NEWUSER) < 0)
 		child_fail(pipe_fd, STEP_USERNS);
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	/* A real id that is not the effective one: so the execve leaves the program's memory
+	 * undumpable, too. A container of this namespace that sees it (--pid host) and takes on its
+	 * ids could attach to it otherwise. EINVAL: there is no second id. */
+	if ((syscall(SYS_setresgid, 1, 0, 0) < 0 && syscall(SYS_setresgid, 0, 0, 0) < 0) ||
+		syscall(SYS_setresuid, 0, 0, 0) < 0)
 		child_fail(pipe_fd, STEP_IDS);
 	for (size_t i = 0; i < opts->fd_count; i++) {
 		if (dup2(sources[i], opts->fds[i].to) < 0)
