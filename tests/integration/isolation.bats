@@ -12,7 +12,7 @@ setup()
 
 run_one()
 {
-	run --separate-stderr timeout 30 pod run --rm --network none "$@"
+	run --separate-stderr timeout -k 5 30 pod run --rm --network none "$@"
 }
 
 # hostile NAME ENTRY... - image localhost/NAME: busybox with these layer entries on top
@@ -136,6 +136,12 @@ bait_is_empty()
 	run_one --privileged -u user localhost/private cat /etc/private
 	assert_status 1
 	assert_output ""
+	# nor start a program by a way that root alone may go
+	hostile closed '{"path":"closed","type":"dir","mode":"0700"}' '{"path":"closed/true","content":"#!/bin/sh\n","mode":"0755"}'
+	run_one -u user localhost/closed /closed/true
+	assert_status 126
+	run_one -u user -e PATH=/closed localhost/closed true
+	[ "$status" -ne 0 ]
 }
 
 @test "working directories in /proc/self/fd: of run, of an image, of exec" {
@@ -186,6 +192,89 @@ bait_is_empty()
 		bait_is_empty
 	done
 	pod rm -f -t 0 swapper
+}
+
+# own_programs - pod's programs in files of this user's own
+own_programs()
+{
+	mkdir -p own/bin own/libexec/pod
+	cp "$POD_TEST_STAGE/bin/pod" own/bin/
+	cp "$POD_TEST_STAGE"/libexec/pod/* own/libexec/pod/
+	PATH=$PWD/own/bin:$PATH
+	BEFORE=$(cat own/bin/pod own/libexec/pod/* | sha256sum)
+}
+
+# attacker - container "box", which attacks the program of each container that joins its processes;
+# those run "pod login host/self", which waits for its input: VICTIM
+attacker()
+{
+	printf '#!/proc/self/exe login\n' >self
+	cp "$LIB/attack" attack
+	chmod 755 self attack
+	pod run -d --name box --network none -v "$PWD/attack:/attack:ro" localhost/busybox /attack
+	VICTIM=(--name victim -i --network none --pid container:box -v "$PWD/self:/host/self:ro" localhost/busybox host/self)
+}
+
+# attacked N - it has met N, and got nothing but our copy, which it cannot write to
+attacked()
+{
+	wait_until 20 sh -c "pod logs box | grep -c . | grep -qx $1"
+	run pod logs box
+	assert_output "$(yes "/memfd:pod (deleted)" | head -n "$1")"
+}
+
+@test "programs in the user's own home: no container gets at the file that runs it" {
+	local pid
+
+	own_programs
+	attacker
+	pod run -d "${VICTIM[@]}"
+	attacked 1
+	pod restart -t 0 victim
+	attacked 2
+	pod rm -f -t 0 victim
+	pod create --init "${VICTIM[@]}"
+	pod start victim
+	attacked 3
+	pod rm -f -t 0 victim
+	pod run -d --restart always "${VICTIM[@]}"
+	attacked 4
+	kill -KILL "$(pod inspect --format '{{.State.Pid}}' victim)"
+	attacked 5
+	pod rm -f -t 0 victim
+	# An exec session is made by the monitor.
+	pid=$(pod inspect --format '{{.State.ConmonPid}}' box)
+	assert_equal "$(readlink "/proc/$pid/exe")" "/memfd:pod-monitor (deleted)"
+	! echo x 2>/dev/null >"/proc/$pid/exe" || fail "the monitor's copy is not sealed"
+	pod stop -t 0 box
+	run pod logs box
+	refute_output --partial written
+	assert_equal "$(cat own/bin/pod own/libexec/pod/* | sha256sum)" "$BEFORE"
+}
+
+@test "programs that belong to a subordinate id count as the user's own" {
+	own_programs
+	attacker
+	"$LIB/in-userns.py" chown -R 1:0 own
+	pod run -d "${VICTIM[@]}"
+	attacked 1
+	"$LIB/in-userns.py" chown -R 0:0 own
+}
+
+@test "the network's helper is closed to a container of the same user that sees it" {
+	local pid
+
+	skip_without tun
+	pod run -d --name net -p 127.0.0.1::80 localhost/busybox sleep 1000
+	pid=$(pgrep -x -P "$(pod inspect --format '{{.State.ConmonPid}}' net)" slirp4netns)
+	# Three times by ids and rights that might do
+	for options in "-u 0" "-u 1:1" "--cap-add SYS_ADMIN --cap-add NET_ADMIN"; do
+		# shellcheck disable=SC2086
+		run_one --pid host $options localhost/busybox sh -c "cd /proc/$pid
+			for link in exe cwd root fd/0 fd/9; do readlink \$link; done
+			for file in environ mem maps; do : <\$file && echo \$file; done; ls root/"
+		assert_output ""
+	done
 }
 
 @test "PID 1 of --init shows nothing of the host and cannot be entered" {

@@ -471,6 +471,28 @@ c["mounts"].append({"destination": "/m", "type": "bind", "source": "'"$BATS_TEST
 	assert_status 1
 	assert_output --partial "make device '/pipe'"
 	assert_equal "$(stat -c %a "$BATS_TEST_TMPDIR/victim")" 600
+	# not even to the same kind of thing
+	rm "$BATS_TEST_TMPDIR/victim"
+	mkfifo -m 600 "$BATS_TEST_TMPDIR/victim"
+	oci_run
+	assert_status 1
+	assert_output --partial "make device '/pipe'"
+	assert_equal "$(stat -c %a "$BATS_TEST_TMPDIR/victim")" 600
+	# where the host's node is bound
+	rm "$BATS_TEST_TMPDIR/victim"
+	touch "$BATS_TEST_TMPDIR/victim"
+	oci_run 'c["linux"]["devices"] = [{"path": "/pipe", "type": "c", "major": 1, "minor": 3}]'
+	assert_status 1
+	assert_output --partial "make device '/pipe'"
+}
+
+@test "a file to mount on is not made through a link that leads nowhere" {
+	bundle true
+	ln -s "$OUTSIDE/planted" "$B/rootfs/dangling"
+	oci_run 'c["mounts"].append({"destination": "/dangling", "type": "bind", "source": "/etc/hostname", "options": ["bind"]})'
+	assert_status 1
+	assert_output --partial "create '/dangling'"
+	assert_equal "$(ls -A "$OUTSIDE")" ""
 }
 
 @test "/proc and /sys that are links are refused, masks and mounts stay in the root" {
@@ -624,4 +646,24 @@ c["process"]["cwd"] = "/w/cwd/deep"'
 	# some met the link, some did not: else nothing was tried
 	[ "$(grep -c Error "$BATS_TEST_TMPDIR/log")" -lt "$rounds" ]
 	rm -rf "$B/rootfs/w" "$B/rootfs/swap" "$B/rootfs/x" 2>/dev/null || as_root rm -rf "$B/rootfs"
+}
+
+@test "a directory that becomes a link as soon as it has been made leads nowhere outside" {
+	local rounds=200 i swapper
+
+	[ -z "${POD_TEST_LONG-}" ] || rounds=5000
+	bundle true
+	config "$B" 'c["mounts"] = [{"destination": "/z/made/below", "type": "tmpfs", "source": "tmpfs"}]'
+	mkdir "$B/rootfs/z"
+	"$LIB/swapper" "$B/rootfs/z/made" "$B/rootfs/z/swap" 3>&- &
+	swapper=$!
+	for ((i = 0; i < rounds; i++)); do
+		until rm -rf "$B/rootfs/z/"* 2>/dev/null; do :; done
+		ln -s "$OUTSIDE" "$B/rootfs/z/swap"
+		timeout 30 pod oci run --bundle "$B" one 2>&1 || :
+	done >"$BATS_TEST_TMPDIR/log"
+	kill "$swapper"
+	wait "$swapper" || :
+	assert_equal "$(ls -A "$OUTSIDE")" ""
+	[ "$(grep -c Error "$BATS_TEST_TMPDIR/log")" -gt 0 ]
 }

@@ -1,17 +1,20 @@
 /*
- * hostile STOP_FILE - from inside a container, try to get at every process that appears.
+ * hostile STOP_FILE [stop] - from inside a container, try to get at every process that appears.
  *
  * Runs as the container's root without CAP_SYS_PTRACE; what is started beside it by exec -u 1000 is
  * closed to it by the kernel's rules once it runs. A process that has joined the container's pid
- * namespace on the way there still has id 0, and only its undumpable memory keeps us out: any
- * success is a hole. Until STOP_FILE is there. Prints "seen N" and a line for each success; ends
- * with 1 when there was one.
+ * namespace on the way there still has id 0, and must be out of reach: any success is a hole.
+ * With "stop" what is started has our own ids and rights, so that it is open to us once it runs
+ * /bin/busybox; each process is stopped as soon as it is seen, and must be closed as long as it is
+ * anything else. Until STOP_FILE is there. Prints "seen N" (with "stop": "caught N", those that
+ * were closed) and a line for each success; ends with 1 when there was one.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +25,7 @@
 
 static unsigned char known[PID_LIMIT], counted[PID_LIMIT];
 static int holes;
-static long seen;
+static long seen, caught;
 
 static void hole(int pid, const char *what)
 {
@@ -59,6 +62,30 @@ static void attack(int pid)
 	}
 }
 
+/* Hold it where it is, and look whether its program can be told; now and then, to let it go on. */
+static void stop_and_look(int pid)
+{
+	static unsigned char rounds[PID_LIMIT];
+	char path[64], target[256];
+	ssize_t n;
+
+	if (rounds[pid]++ % 16 || kill(pid, SIGSTOP) < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n >= 0) {
+		target[n] = '\0';
+		if (strcmp(target, "/bin/busybox") != 0) {
+			hole(pid, target);
+			attack(pid);
+		}
+		known[pid] = 1;
+	} else if (errno == EACCES || errno == EPERM) {
+		caught++; /* the kernel's answer is the same for everything else of it */
+	}
+	kill(pid, SIGCONT);
+}
+
 /* The last number given to a process of this pid namespace: the end of /proc/loadavg. */
 static int last_pid(void)
 {
@@ -79,9 +106,10 @@ int main(int argc, char **argv)
 {
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
+	bool stop = argc == 3 && strcmp(argv[2], "stop") == 0;
 	int last = 1;
 
-	if (argc != 2 || !proc)
+	if ((argc != 2 && !stop) || !proc)
 		return 2;
 	while ((entry = readdir(proc))) {
 		int pid = atoi(entry->d_name);
@@ -106,14 +134,17 @@ int main(int argc, char **argv)
 				counted[pid] = 1;
 				seen++;
 			}
-			attack(pid);
+			if (stop)
+				stop_and_look(pid);
+			else
+				attack(pid);
 			if (holes > 20)
 				break;
 		}
 		if (holes > 20)
 			break;
 	}
-	printf("seen %ld\n", seen);
+	printf(stop ? "caught %ld\n" : "seen %ld\n", stop ? caught : seen);
 	fflush(stdout);
 	return holes != 0;
 }
