@@ -67,7 +67,8 @@ static bool flag_of(const struct json *object, const char *key)
 }
 
 /* What a member is when it is not there: its first letter in a table below. 'l' and 'm' are Go's
- * nil list and map: null in JSON, but empty ones where a template prints them (TYPED). */
+ * nil list and map: null in JSON, but empty ones where a template prints them (TYPED). 'z' is a
+ * number that is null instead of zero, 't' a flag that is there only when it is set. */
 static void put_default(struct json_writer *w, bool typed, const char *key, char kind)
 {
 	switch (kind) {
@@ -94,11 +95,28 @@ static void put_default(struct json_writer *w, bool typed, const char *key, char
 			put_null(w, key);
 		break;
 	case 'n':
+	case 'z':
 		put_null(w, key);
 		break;
-	default: /* '-': left out */
+	default: /* '-', 't': left out */
 		break;
 	}
+}
+
+/* Is it one that docker's Go has as nil, zero or unset? */
+static bool is_absent(const struct json *object, const char *key, char kind)
+{
+	struct error *ignored = NULL;
+	size_t count = 1;
+	struct json member;
+
+	if (!json_member(object, key, &member))
+		return true;
+	if (kind == 'l' && json_kind(&member) == JSON_KIND_ARRAY &&
+		json_array(&member, SIZE_MAX, &count, &ignored) < 0)
+		error_free(ignored);
+	return count == 0 || (kind == 'z' && number_of(object, key) == 0) ||
+	       (kind == 't' && !flag_of(object, key));
 }
 
 /* FIELDS: "sName" and so on, in docker's order; the letter says what stands in for an absent one.
@@ -110,10 +128,11 @@ static void put_members(
 		const char *key = *fields + 1;
 		struct json member;
 
-		if (!json_member(object, key, &member)) {
+		if (is_absent(object, key, **fields)) {
 			put_default(w, typed, key, **fields);
 			continue;
 		}
+		(void)json_member(object, key, &member);
 		json_write_key(w, key);
 		json_write_value(w, &member);
 	}
@@ -163,52 +182,174 @@ static void put_restart_policy(struct json_writer *w, const struct json *config)
 	json_write_object_end(w);
 }
 
+/* The number of elements; 0 also when it is something else. */
+static size_t length_of(const struct json *object, const char *key, struct json *ret)
+{
+	struct error *ignored = NULL;
+	size_t count = 0;
+
+	if (json_member(object, key, ret) && json_array(ret, SIZE_MAX, &count, &ignored) < 0)
+		error_free(ignored);
+	return count;
+}
+
+/* Owned. */
+static char *text_at(const struct json *list, size_t i)
+{
+	struct error *ignored = NULL;
+	struct json item = json_at(list, i);
+	const char *text = "";
+
+	if (json_string(&item, &text, &ignored) < 0)
+		error_free(ignored);
+	return xstrdup(text);
+}
+
+/* Mount options without those that are so anyway; owned. */
+static char *given_options(const char *options)
+{
+	static char *const usual[] = {(char *)"rw", (char *)"rprivate", (char *)"rbind",
+		(char *)"nosuid", (char *)"nodev", (char *)"noexec", NULL};
+	cleanup_strv char **words = str_split(options, ','), **kept = NULL;
+
+	for (char **word = words; word && *word; word++)
+		if (**word && !strv_contains(usual, *word))
+			strv_append(&kept, *word);
+	return kept ? str_join(kept, ",") : xstrdup("");
+}
+
+/* "source:destination[:options]" as it may have been typed. */
+static void put_binds(struct json_writer *w, bool typed, const struct json *config)
+{
+	struct json binds;
+	size_t count = length_of(config, "Binds", &binds);
+
+	if (!count) {
+		put_default(w, typed, "Binds", 'l');
+		return;
+	}
+	json_write_key(w, "Binds");
+	json_write_array_begin(w);
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *text = text_at(&binds, i);
+		const char *colon = strrchr(text, ':');
+		bool has_options = colon && colon[1] != '/';
+		size_t len = has_options ? (size_t)(colon - text) : strlen(text);
+		cleanup_free char *options = given_options(has_options ? colon + 1 : "");
+		cleanup_free char *bind =
+			xasprintf("%.*s%s%s", (int)len, text, *options ? ":" : "", options);
+
+		json_write_string(w, bind);
+	}
+	json_write_array_end(w);
+}
+
+static void put_tmpfs(struct json_writer *w, const struct json *config)
+{
+	struct json map, member;
+	struct json_iter first;
+
+	if (!json_member(config, "Tmpfs", &map))
+		return;
+	first = json_iter(&map);
+	if (!json_next(&first, &member))
+		return;
+	json_write_key(w, "Tmpfs");
+	json_write_object_begin(w);
+	for (struct json_iter it = json_iter(&map); json_next(&it, &member);) {
+		struct error *ignored = NULL;
+		cleanup_free char *options = NULL;
+		const char *text = "";
+
+		if (json_string(&member, &text, &ignored) < 0)
+			error_free(ignored);
+		options = given_options(text);
+		json_put_string(w, member.key, options);
+	}
+	json_write_object_end(w);
+}
+
+/* "nofile" for podman's "RLIMIT_NOFILE". */
+static void put_ulimits(struct json_writer *w, bool typed, const struct json *config)
+{
+	static const char *const fields[] = {"iHard", "iSoft", NULL};
+	struct json list;
+	size_t count = length_of(config, "Ulimits", &list);
+
+	if (!count) {
+		put_default(w, typed, "Ulimits", 'l');
+		return;
+	}
+	json_write_key(w, "Ulimits");
+	json_write_array_begin(w);
+	for (size_t i = 0; i < count; i++) {
+		struct json limit = json_at(&list, i);
+		const char *name = text_of(&limit, "Name", ""),
+			   *rest = str_starts_with(name, "RLIMIT_");
+		cleanup_free char *lower = str_to_lower(rest ? rest : name);
+
+		json_write_object_begin(w);
+		json_put_string(w, "Name", lower);
+		put_members(w, typed, &limit, fields);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
 static void put_host_config(struct json_writer *w, bool typed, const struct json *container)
 {
-	static const char *const first[] = {"lBinds", "sContainerIDFile", NULL};
+	static const char *const first[] = {"sContainerIDFile", NULL};
 	static const char *const log[] = {"sType", "oConfig", NULL};
-	static const char *const network[] = {"sNetworkMode", "oPortBindings", NULL};
+	static const char *const network[] = {"oPortBindings", NULL};
 	static const char *const second[] = {"bAutoRemove", "sVolumeDriver", "lVolumesFrom",
 		"lCapAdd", "lCapDrop", "aDns", "aDnsOptions", "aDnsSearch", "lExtraHosts",
 		"lGroupAdd", "sIpcMode", "sCgroup", "lLinks", "iOomScoreAdj", NULL};
-	static const char *const third[] = {"bPrivileged", "bPublishAllPorts", "bReadonlyRootfs",
-		"lSecurityOpt", "-Tmpfs", NULL};
+	static const char *const third[] = {
+		"bPrivileged", "bPublishAllPorts", "bReadonlyRootfs", "lSecurityOpt", NULL};
 	static const char *const fourth[] = {"sUsernsMode", "iShmSize", "-Sysctls", "sRuntime",
 		"aConsoleSize", "sIsolation", "iCpuShares", "iMemory", "iNanoCpus", "sCgroupParent",
 		"iBlkioWeight", "aBlkioWeightDevice", "lBlkioDeviceReadBps", "lBlkioDeviceWriteBps",
 		"lBlkioDeviceReadIOps", "lBlkioDeviceWriteIOps", "iCpuPeriod", "iCpuQuota",
 		"iCpuRealtimePeriod", "iCpuRealtimeRuntime", "sCpusetCpus", "sCpusetMems",
 		"aDevices", "lDeviceCgroupRules", "lDeviceRequests", "iKernelMemory",
-		"iMemoryReservation", "iMemorySwap", "nMemorySwappiness", "bOomKillDisable",
-		"nPidsLimit", "lUlimits", "iCpuCount", "iCpuPercent", "iIOMaximumIOps",
-		"iIOMaximumBandwidth", "lMaskedPaths", "lReadonlyPaths", "-Init", NULL};
+		"iMemoryReservation", "iMemorySwap", "zMemorySwappiness", "bOomKillDisable",
+		"zPidsLimit", NULL};
+	static const char *const fifth[] = {"iCpuCount", "iCpuPercent", "iIOMaximumIOps",
+		"iIOMaximumBandwidth", "lMaskedPaths", "lReadonlyPaths", "tInit", NULL};
 	struct json config, log_config;
+	const char *mode;
 
 	if (!json_member(container, "HostConfig", &config))
 		return;
 	json_write_key(w, "HostConfig");
 	json_write_object_begin(w);
+	put_binds(w, typed, &config);
 	put_members(w, typed, &config, first);
 	json_write_key(w, "LogConfig");
 	json_write_object_begin(w);
 	if (json_member(&config, "LogConfig", &log_config))
 		put_members(w, typed, &log_config, log);
 	json_write_object_end(w);
+	mode = text_of(&config, "NetworkMode", "");
+	json_put_string(w, "NetworkMode", strcmp(mode, "slirp4netns") == 0 ? "default" : mode);
 	put_members(w, typed, &config, network);
 	put_restart_policy(w, &config);
 	put_members(w, typed, &config, second);
 	put_mode(w, &config, "PidMode");
 	put_members(w, typed, &config, third);
+	put_tmpfs(w, &config);
 	put_mode(w, &config, "UTSMode");
 	json_put_string(w, "CgroupnsMode", text_of(&config, "CgroupMode", "private"));
 	put_members(w, typed, &config, fourth);
+	put_ulimits(w, typed, &config);
+	put_members(w, typed, &config, fifth);
 	json_write_object_end(w);
 }
 
 static void put_mounts(struct json_writer *w, bool typed, const struct json *container)
 {
-	static const char *const fields[] = {"sType", "-Name", "sSource", "sDestination", "-Driver",
-		"sMode", "bRW", "sPropagation", NULL};
+	static const char *const fields[] = {
+		"sType", "-Name", "sSource", "sDestination", "-Driver", "sMode", "bRW", NULL};
 	struct error *ignored = NULL;
 	struct json mounts;
 	size_t count = 0;
@@ -223,6 +364,10 @@ static void put_mounts(struct json_writer *w, bool typed, const struct json *con
 
 		json_write_object_begin(w);
 		put_members(w, typed, &mount, fields);
+		json_put_string(w, "Propagation",
+			strcmp(text_of(&mount, "Type", ""), "bind") == 0
+				? text_of(&mount, "Propagation", "")
+				: "");
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
@@ -280,7 +425,7 @@ static void put_network(struct json_writer *w, bool typed, const struct json *co
 	mode = json_member(container, "HostConfig", &config) ? text_of(&config, "NetworkMode", "")
 							     : "";
 	if (*mode && !str_starts_with(mode, "container:")) {
-		json_write_key(w, mode);
+		json_write_key(w, strcmp(mode, "slirp4netns") == 0 ? "bridge" : mode);
 		json_write_object_begin(w);
 		put_members(w, typed, &settings, endpoint);
 		json_write_object_end(w);
@@ -297,14 +442,34 @@ static void put_prefixed(
 	json_put_string(w, key, whole);
 }
 
+/* docker's name of the storage driver that uses the kernel's overlay. */
+static const char *driver_name(const char *name)
+{
+	return strcmp(name, "overlay") == 0 ? "overlay2" : name;
+}
+
+static void put_graph_driver(struct json_writer *w, bool typed, const struct json *object)
+{
+	static const char *const fields[] = {"oData", NULL};
+	struct json driver;
+
+	if (!json_member(object, "GraphDriver", &driver))
+		return;
+	json_write_key(w, "GraphDriver");
+	json_write_object_begin(w);
+	put_members(w, typed, &driver, fields);
+	json_put_string(w, "Name", driver_name(text_of(&driver, "Name", "")));
+	json_write_object_end(w);
+}
+
 static void shape_container(struct json_writer *w, bool typed, const struct json *c)
 {
 	static const char *const first[] = {"sId", "sCreated", "sPath", "aArgs", NULL};
 	static const char *const second[] = {
 		"sResolvConfPath", "sHostnamePath", "sHostsPath", "sLogPath", NULL};
-	static const char *const third[] = {"iRestartCount", "sDriver", "sPlatform", "sMountLabel",
-		"sProcessLabel", "sAppArmorProfile", NULL};
-	static const char *const fourth[] = {"nGraphDriver", "-SizeRw", "-SizeRootFs", NULL};
+	static const char *const third[] = {
+		"sPlatform", "sMountLabel", "sProcessLabel", "sAppArmorProfile", NULL};
+	static const char *const fourth[] = {"-SizeRw", "-SizeRootFs", NULL};
 
 	json_write_object_begin(w);
 	put_members(w, typed, c, first);
@@ -312,9 +477,12 @@ static void shape_container(struct json_writer *w, bool typed, const struct json
 	put_prefixed(w, "Image", "sha256:", text_of(c, "Image", ""));
 	put_members(w, typed, c, second);
 	put_prefixed(w, "Name", "/", text_of(c, "Name", ""));
+	json_put_uint(w, "RestartCount", number_of(c, "RestartCount"));
+	json_put_string(w, "Driver", driver_name(text_of(c, "Driver", "")));
 	put_members(w, typed, c, third);
 	put_null(w, "ExecIDs");
 	put_host_config(w, typed, c);
+	put_graph_driver(w, typed, c);
 	put_members(w, typed, c, fourth);
 	put_mounts(w, typed, c);
 	put_config(w, typed, c, false);
@@ -349,8 +517,9 @@ static void shape_image(struct json_writer *w, bool typed, const struct json *im
 {
 	static const char *const first[] = {"sParent", "sComment", "sCreated", NULL};
 	static const char *const second[] = {"sAuthor", NULL};
-	static const char *const third[] = {"sArchitecture", "-Variant", "sOs", "iSize",
-		"iVirtualSize", "oGraphDriver", "oRootFS", NULL};
+	static const char *const third[] = {
+		"sArchitecture", "-Variant", "sOs", "iSize", "iVirtualSize", NULL};
+	static const char *const fourth[] = {"oRootFS", NULL};
 
 	json_write_object_begin(w);
 	put_prefixed(w, "Id", "sha256:", text_of(image, "Id", ""));
@@ -361,6 +530,8 @@ static void shape_image(struct json_writer *w, bool typed, const struct json *im
 	put_members(w, typed, image, second);
 	put_config(w, typed, image, true);
 	put_members(w, typed, image, third);
+	put_graph_driver(w, typed, image);
+	put_members(w, typed, image, fourth);
 	json_write_key(w, "Metadata");
 	json_write_object_begin(w);
 	json_put_string(w, "LastTagTime", "0001-01-01T00:00:00Z");
@@ -526,14 +697,6 @@ static void facts_take(struct facts *f)
 	(void)json_member(&f->host, "security", &f->security);
 }
 
-/* docker's name of the storage driver that uses the kernel's overlay. */
-static const char *driver_name(const struct facts *f)
-{
-	const char *name = text_of(&f->store, "graphDriverName", "");
-
-	return strcmp(name, "overlay") == 0 ? "overlay2" : name;
-}
-
 static const char *cgroup_version(const struct facts *f)
 {
 	const char *version = text_of(&f->host, "cgroupVersion", "v2");
@@ -590,7 +753,7 @@ static void write_info(struct json_writer *w, const struct facts *f, const char 
 	json_put_uint(w, "ContainersPaused", number_of(&f->containers, "paused"));
 	json_put_uint(w, "ContainersStopped", number_of(&f->containers, "stopped"));
 	json_put_uint(w, "Images", number_of(&f->images, "number"));
-	json_put_string(w, "Driver", driver_name(f));
+	json_put_string(w, "Driver", driver_name(text_of(&f->store, "graphDriverName", "")));
 	put_empty(w, "DriverStatus", true);
 	write_plugins(w, f);
 	json_put_string(w, "LoggingDriver", text_of(&f->host, "logDriver", ""));
@@ -681,7 +844,8 @@ static void print_info(struct command_context *ctx, const struct facts *f, const
 		"%s\n Plugins:\n",
 		number_of(&f->containers, "number"), number_of(&f->containers, "running"),
 		number_of(&f->containers, "paused"), number_of(&f->containers, "stopped"),
-		number_of(&f->images, "number"), DOCKER_VERSION, driver_name(f),
+		number_of(&f->images, "number"), DOCKER_VERSION,
+		driver_name(text_of(&f->store, "graphDriverName", "")),
 		text_of(&f->host, "logDriver", ""), text_of(&f->host, "cgroupManager", "none"),
 		cgroup_version(f));
 	print_words(ctx, "Volume", f, "volume");

@@ -170,7 +170,9 @@ static int inspect_all(struct command_context *ctx, const struct command *comman
 	const struct inspect_options *opts, int argc, char **argv, struct error **err)
 {
 	cleanup_strv char **rows = NULL;
-	bool for_template = opts->format && strcmp(opts->format, "json") != 0;
+	/* {{json .X}} is JSON again */
+	bool for_template =
+		opts->format && strcmp(opts->format, "json") != 0 && !strstr(opts->format, "json ");
 	struct store *store;
 	int status = 0;
 

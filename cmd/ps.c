@@ -470,6 +470,17 @@ static void docker_ports_text(const void *row, struct strbuf *out)
 	listing_exposed_text(row_of(row)->exposed, row_of(row)->ports, start, out);
 }
 
+/* The default network's name in docker is bridge. */
+static const char *docker_network(const struct container_row *c)
+{
+	return strcmp(c->network, "slirp4netns") == 0 ? "bridge" : c->network;
+}
+
+static void docker_networks_text(const void *row, struct strbuf *out)
+{
+	strbuf_addstr(out, docker_network(row_of(row)));
+}
+
 static void docker_size_text(const void *row, struct strbuf *out)
 {
 	if (view_of(row)->size)
@@ -487,7 +498,7 @@ static const struct table_field docker_fields[] = {
 	{"LocalVolumes", "LOCAL VOLUMES", docker_volumes_text, "LocalVolumes"},
 	{"Mounts", NULL, docker_mounts_text, "Mounts"},
 	{"Names", NULL, names_text, "Names"},
-	{"Networks", NULL, networks_text, "Networks"},
+	{"Networks", NULL, docker_networks_text, "Networks"},
 	{"Ports", NULL, docker_ports_text, "Ports"},
 	{"RunningFor", "CREATED", created_human_text, "RunningFor"},
 	{"Size", NULL, docker_size_text, "Size"},
@@ -582,7 +593,8 @@ static bool match(const struct filter *filter, const void *row, void *data)
 		return c->created_ns > p->time_ns;
 	if (strcmp(key, "volume") == 0)
 		return listing_has_line(c->volumes, value) || listing_has_line(c->mounts, value);
-	return strcmp(c->network, value) == 0; /* network */
+	return strcmp(c->network, value) == 0 || /* network */
+	       (docker_called() && strcmp(docker_network(c), value) == 0);
 }
 
 static int prepare_one(const struct filter *filter, struct store *store, uint64_t now_ns,

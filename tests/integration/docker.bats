@@ -178,6 +178,8 @@ $first"
 	assert_equal "${#lines[@]}" 2
 	run docker ps --format '{{.Names}} {{.Labels}} {{.Label "a"}} {{.Mounts}} {{.LocalVolumes}} {{.State}}'
 	assert_output "second a=b,c=d b data 1 running"
+	run docker ps --filter network=bridge --format '{{.Networks}}'
+	assert_output bridge
 	run docker ps --format '{{json .}}'
 	python3 - "$output" <<-'END'
 		import json, sys
@@ -344,6 +346,63 @@ root +$pid +[0-9]+ +[0-9]+ +[^ ]+ +\? +[0-9:]+ +sleep 2000(
 	assert_status 1
 	assert_output "[]"
 	assert_stderr "Error: No such object: nope"
+}
+
+@test "inspect: member by member as docker's API has them" {
+	load_busybox docker.io/library/busybox:latest
+	mkdir src
+	docker volume create data >/dev/null
+	docker create --name web -v data:/d:ro -v "$PWD/src:/s" --tmpfs /t:size=1m --ulimit nofile=100:200 --cap-add NET_ADMIN \
+		--add-host a:1.2.3.4 busybox sleep 1000 >/dev/null
+	docker create --name plain --init busybox true >/dev/null
+	docker inspect web plain >containers.json
+	docker image inspect busybox >image.json
+	docker volume inspect data >volume.json
+	run python3 - "$PWD/src" <<'END'
+import json, sys
+web, plain = json.load(open("containers.json"))
+image, volume = json.load(open("image.json"))[0], json.load(open("volume.json"))[0]
+def same(what, members, wanted):
+    assert set(members) == set(wanted.split()), (what, set(members) ^ set(wanted.split()))
+same("container", web, """Id Created Path Args State Image ResolvConfPath HostnamePath HostsPath LogPath Name RestartCount Driver
+    Platform MountLabel ProcessLabel AppArmorProfile ExecIDs HostConfig GraphDriver Mounts Config NetworkSettings""")
+same("state", web["State"], "Status Running Paused Restarting OOMKilled Dead Pid ExitCode Error StartedAt FinishedAt")
+host = """Binds ContainerIDFile LogConfig NetworkMode PortBindings RestartPolicy AutoRemove VolumeDriver VolumesFrom CapAdd CapDrop
+    CgroupnsMode Dns DnsOptions DnsSearch ExtraHosts GroupAdd IpcMode Cgroup Links OomScoreAdj PidMode Privileged PublishAllPorts
+    ReadonlyRootfs SecurityOpt UTSMode UsernsMode ShmSize Runtime ConsoleSize Isolation CpuShares Memory NanoCpus CgroupParent
+    BlkioWeight BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps CpuPeriod CpuQuota
+    CpuRealtimePeriod CpuRealtimeRuntime CpusetCpus CpusetMems Devices DeviceCgroupRules DeviceRequests KernelMemory
+    MemoryReservation MemorySwap MemorySwappiness OomKillDisable PidsLimit Ulimits CpuCount CpuPercent IOMaximumIOps
+    IOMaximumBandwidth MaskedPaths ReadonlyPaths"""
+same("host", web["HostConfig"], host + " Tmpfs")
+same("host", plain["HostConfig"], host + " Init")
+config = """Hostname Domainname User AttachStdin AttachStdout AttachStderr Tty OpenStdin StdinOnce Env Cmd Image Volumes WorkingDir
+    Entrypoint OnBuild Labels"""
+same("config", plain["Config"], config + " StopSignal StopTimeout")
+same("config of the image", image["Config"], config)
+settings = """EndpointID Gateway GlobalIPv6Address GlobalIPv6PrefixLen IPAddress IPPrefixLen IPv6Gateway MacAddress"""
+same("network", web["NetworkSettings"], settings + """ Bridge SandboxID HairpinMode LinkLocalIPv6Address LinkLocalIPv6PrefixLen
+    Ports SandboxKey SecondaryIPAddresses SecondaryIPv6Addresses Networks""")
+same("networks", web["NetworkSettings"]["Networks"], "bridge")
+same("endpoint", web["NetworkSettings"]["Networks"]["bridge"], settings + " IPAMConfig Links Aliases NetworkID DriverOpts")
+same("image", image, """Id RepoTags RepoDigests Parent Comment Created DockerVersion Author Config Architecture Os Size VirtualSize
+    GraphDriver RootFS Metadata""")
+same("volume", volume, "CreatedAt Driver Labels Mountpoint Name Options Scope")
+h = web["HostConfig"]
+assert h["Binds"] == ["data:/d:ro", sys.argv[1] + ":/s"] and h["Tmpfs"] == {"/t": "size=1m"}, h
+assert h["Ulimits"] == [{"Name": "nofile", "Hard": 200, "Soft": 100}] and h["NetworkMode"] == "default", h
+assert h["ExtraHosts"] == ["a:1.2.3.4"] and h["CapDrop"] is None and h["SecurityOpt"] is None, h
+assert plain["HostConfig"]["Init"] is True and plain["HostConfig"]["Binds"] is None
+same("mount", web["Mounts"][0], "Type Name Source Destination Driver Mode RW Propagation")
+assert [m["Propagation"] for m in web["Mounts"]] == ["", "rprivate"], web["Mounts"]
+assert web["GraphDriver"]["Name"] == web["Driver"] == image["GraphDriver"]["Name"]
+assert web["Driver"] in ("overlay2", "fuse-overlayfs", "vfs")
+END
+	assert_success
+	run docker inspect -f '{{json .HostConfig.CapDrop}} {{json .Config.Entrypoint}}' plain
+	assert_output "null null"
+	run docker inspect -f '{{.HostConfig.CapDrop}} {{.Config.Entrypoint}}' plain
+	assert_output "[] []"
 }
 
 @test "errors that scripts match, and exit codes" {
