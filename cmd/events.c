@@ -369,6 +369,9 @@ static int print_event(const struct event *event, void *data, struct error **err
 	struct printer *p = data;
 	int status = 0;
 
+	/* docker has no such steps. */
+	if (p->docker && (is(event, "container", "init") || is(event, "container", "cleanup")))
+		return 0;
 	p->created = p->docker && is(event, "container", "exec");
 	if (p->created && filters_match(p->filters, match, event, p))
 		status = print_one(p, event, err);

@@ -24,6 +24,18 @@ static const struct option_spec kill_options[] = {
 	OPTION_END,
 };
 
+static int kill_one(
+	struct store *store, struct container *container, int number, struct error **err)
+{
+	char signal[12];
+
+	/* Before the end that it may bring. */
+	snprintf(signal, sizeof(signal), "%d", number);
+	if (container_is_running(container))
+		event_container(store, container, "kill", signal);
+	return container_signal(store, container, number, err);
+}
+
 static int kill_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
 	struct kill_options opts = {.signal = "KILL"};
@@ -45,15 +57,10 @@ static int kill_run(struct command_context *ctx, int argc, char **argv, struct e
 
 		if (opts.all && !container_is_running(targets.items[i]))
 			continue;
-		if (container_signal(store, targets.items[i], number, &one) < 0)
+		if (kill_one(store, targets.items[i], number, &one) < 0)
 			status = command_report(&command_kill, one, status);
-		else {
-			char signal[12];
-
-			snprintf(signal, sizeof(signal), "%d", number);
-			event_container(store, targets.items[i], "kill", signal);
+		else
 			command_print(ctx, "%s\n", targets.names[i]);
-		}
 	}
 	strv_free(opts.cid_files);
 	return status;

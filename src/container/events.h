@@ -16,9 +16,9 @@
  *   {"time": ns, "type": "container", "action": "died", "id": "...", "name": "...", "image": "...",
  *    "labels": ["k=v"], "exitCode": 0, "detail": "..."}
  *
- * Types and actions are podman's words: container create start attach exec exec_died pause unpause
- * update stop kill restart oom died rename remove health_status; image pull tag untag remove
- * loadfromarchive import save; volume create remove.
+ * Types and actions are podman's words: container create init start attach exec exec_died pause
+ * unpause update stop kill restart oom died cleanup rename remove health_status; image pull tag
+ * untag remove loadfromarchive import save; volume create remove.
  */
 
 #define EVENTS_FILE     "events"

@@ -529,6 +529,7 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	fd_replace(&start->stderr_fd, -1);
 	fill_handover(start, &sup, &handover);
 	service_started(&start->service, getpid(), &notes);
+	event_container(start->store, start->container, "init", NULL);
 	if (start->client_monitor_fd >= 0)
 		event_container(start->store, start->container, "attach", NULL);
 	event_container(start->store, start->container, "start", NULL);

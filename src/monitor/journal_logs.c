@@ -261,8 +261,9 @@ struct journal_reader {
 	/* --tail: records as they are read backwards, newest first */
 	char **tail;
 	size_t tail_count, tail_capacity;
-	int64_t lines; /* still to be found */
-	char *cursor;  /* of the newest record */
+	int64_t lines;     /* still to be found */
+	bool tail_seen[2]; /* stdout, stderr */
+	char *cursor;      /* of the newest record */
 };
 
 static int emit_line(void *data, const char *line, size_t len, struct error **err)
@@ -289,7 +290,8 @@ static int tail_line(void *data, const char *line, size_t len, struct error **er
 	if (!r->cursor)
 		r->cursor = steal_ptr(&cursor);
 	/* A line begins behind the end of the one before it; the newest may be a part of one. */
-	if (record.newline || r->tail_count == 0) {
+	if (record.newline || !r->tail_seen[record.stream - 1]) {
+		r->tail_seen[record.stream - 1] = true;
 		if (r->lines == 0)
 			return 1;
 		r->lines--;

@@ -7,10 +7,10 @@ setup()
 	load_busybox
 }
 
-# statuses OPTION... - "type status name" of what was recorded
+# statuses OPTION... - "type status name" of what was recorded; without the steps whose moment is not that of any command
 statuses()
 {
-	pod events --stream=false --format '{{.Type}} {{.Status}} {{.Name}}' "$@"
+	pod events --stream=false --format '{{.Type}} {{.Status}} {{.Name}}' "$@" | grep -vE '^container (init|cleanup) '
 }
 
 @test "the life of a container" {
@@ -73,6 +73,31 @@ container died web
 container stop web"
 	run pod events --stream=false --filter event=health_status
 	assert_output --partial "name=web, health_status=healthy"
+}
+
+@test "podman's steps: made, and cleared away" {
+	pod run -d --name one --network none localhost/busybox true
+	pod wait one
+	pod rm one # waits for the last step of the run
+	pod run --rm --name two --network none localhost/busybox true
+	run pod events --stream=false --filter type=container --format '{{.Status}} {{.Name}}'
+	assert_output "create one
+init one
+start one
+died one
+cleanup one
+remove one
+create two
+init two
+attach two
+start two
+died two
+remove two"
+	run docker events --since 1h --until 0s --filter container=one --format '{{.Action}}'
+	assert_output "create
+start
+die
+destroy"
 }
 
 @test "a restart policy's runs" {

@@ -431,6 +431,8 @@ void end_run(struct monitor *m)
 	if (restart)
 		end_restart(m, &exit_fd);
 	end_children();
+	if (!remove) /* a --rm container is gone already */
+		event_write(m, "cleanup", NULL);
 	close_fd(&m->handover.lock_fd);
 	clients_refuse_rest(m);
 	/* End of file tells the others that the lock is free. */
