@@ -84,6 +84,17 @@ static bool is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* Can TEXT be the end of a line as it is? A backslash would join the next one. */
+static bool fits_line(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *p = text; *p; p++)
+		if (is_control(*p))
+			return false;
+	return is_utf8(text) && len && !strchr("\\ ", text[len - 1]);
+}
+
 static bool needs_quotes(const char *word)
 {
 	if (!*word || str_equal(word, ";")) /* alone it ends a command */
@@ -140,9 +151,8 @@ static int add_dependencies(
 	if (!units || !*units)
 		return 0;
 	line = str_join(units, " ");
-	for (const char *p = line; *p; p++)
-		if (is_control(*p))
-			return error_set(err, ERR_USAGE, "%s='%s' is no list of units", key, line);
+	if (!fits_line(line))
+		return error_set(err, ERR_USAGE, "%s='%s' is no list of units", key, line);
 	strbuf_addf(out, "%s=%s\n", key, line);
 	return 0;
 }
@@ -172,12 +182,27 @@ static int add_unit_section(struct strbuf *out, const struct unit *unit, struct 
 	return 0;
 }
 
+/* systemd passes over others. */
+static bool is_assignment(const char *text)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	size_t len = strspn(text, allowed);
+
+	return len && text[len] == '=' && !(*text >= '0' && *text <= '9');
+}
+
 static int add_environment(struct strbuf *out, const struct unit *unit, struct error **err)
 {
 	strbuf_addf(out, "Environment=PODMAN_SYSTEMD_UNIT=%%n%s\n", unit->is_template ? "-%i" : "");
 	for (size_t i = 0; unit->env && unit->env[i]; i++) {
-		cleanup_free char *text = quote(unit->env[i], false, err);
+		cleanup_free char *text = NULL;
 
+		if (!is_assignment(unit->env[i]))
+			return error_set(err, ERR_USAGE,
+				"'%s' is no variable of a unit: its name has letters, digits and _",
+				unit->env[i]);
+		text = quote(unit->env[i], false, err);
 		if (!text)
 			return -1;
 		strbuf_addf(out, "Environment=%s\n", text);
@@ -241,6 +266,8 @@ static int add_old_commands(struct strbuf *out, const struct unit *unit, struct 
 		strbuf_addf(out, " \\\n\t-t %u %s\n", unit->stop_timeout_s, container);
 	}
 	/* A path to the end of the line: no quotes. */
+	if (!fits_line(unit->pid_file))
+		return error_set(err, ERR_INVALID, "'%s' cannot be said in a unit", unit->pid_file);
 	strbuf_addstr(out, "PIDFile=");
 	for (const char *p = unit->pid_file; *p; p++)
 		strbuf_addf(out, "%c%s", *p, *p == '%' ? "%" : "");
