@@ -382,6 +382,18 @@ undo:
 	return error_wrap(err, "create container");
 }
 
+int container_sync(struct store *store, const struct container *container, struct error **err)
+{
+	cleanup_close int fd =
+		openat(container->dir_fd, "container.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || fdatasync(fd) < 0 || fsync(store->containers_fd) < 0 ||
+		fsync(store->names_fd) < 0)
+		return error_errno(
+			err, errno, "sync the record of container '%.12s'", container->config->id);
+	return 0;
+}
+
 int container_uses_image(
 	struct store *store, const char *image_id, char **ret_id, struct error **err)
 {

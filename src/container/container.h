@@ -119,6 +119,13 @@ int container_refresh(struct container *container, struct error **err);
 int container_create(struct store *store, struct container_config *config, struct container **ret,
 	int *ret_lock_fd, struct error **err);
 
+/**
+ * container_sync() - the record and its name last from now on, whatever happens to the power
+ * Without it a container may be gone after a power cut, or be nothing but a damaged record that
+ * container_sweep() takes away.
+ */
+int container_sync(struct store *store, const struct container *container, struct error **err);
+
 /* What the command that starts a container wants of it. */
 struct container_start_options {
 	bool attach;                   /* a client connection is wanted */
@@ -222,8 +229,8 @@ struct container_remove_options {
 int container_remove(struct store *store, struct container *container,
 	const struct container_remove_options *opts, struct error **err);
 
-/** container_sweep() - remove --rm containers that ended with the host: their monitors could not.
- * What cannot be removed stays for the next time. */
+/** container_sweep() - remove --rm containers that ended with the host, for their monitors could
+ * not, and records that never reached the disk. What cannot be removed stays for the next time. */
 void container_sweep(struct store *store);
 
 int container_rename(

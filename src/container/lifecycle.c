@@ -473,6 +473,41 @@ int container_remove(struct store *store, struct container *container,
 	return 0;
 }
 
+/* Has the record of a container never reached the disk? Then nobody was told of it, or it is one
+ * of --rm: the file is missing, empty, or has blocks without content. */
+static bool is_unwritten(int dir_fd)
+{
+	cleanup_close int fd = openat(dir_fd, "container.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char first = '\0';
+
+	return fd < 0 ? errno == ENOENT : read(fd, &first, 1) >= 0 && first == '\0';
+}
+
+static void sweep_unwritten(struct store *store)
+{
+	cleanup_dir DIR *dir = dir_open_at(store->containers_fd, ".");
+	struct dirent *entry;
+
+	while (dir && (entry = dir_next(dir))) {
+		cleanup_error struct error *ignored = NULL;
+		cleanup_free char *name = NULL, *trash = xasprintf("rm-%s", entry->d_name);
+		cleanup_close int dir_fd = -1;
+
+		if (!hex_is_valid(entry->d_name, 64))
+			continue;
+		dir_fd = open_beneath(
+			store->containers_fd, entry->d_name, O_RDONLY | O_DIRECTORY, 0);
+		if (dir_fd < 0 || !is_unwritten(dir_fd) || lock_is_held(dir_fd, "lock") != 0 ||
+			renameat(store->containers_fd, entry->d_name, store->tmp_fd, trash) < 0)
+			continue;
+		name = names_find(store->names_fd, entry->d_name);
+		if (name)
+			names_release(store, name, entry->d_name);
+		if (store_discard(store, trash, &ignored) < 0)
+			log_debug("%s", ignored->message);
+	}
+}
+
 void container_sweep(struct store *store)
 {
 	const struct container_remove_options opts = {.volumes = true};
@@ -481,6 +516,7 @@ void container_sweep(struct store *store)
 	char boot_id[BOOT_ID_LENGTH + 1];
 	size_t count = 0;
 
+	sweep_unwritten(store);
 	if (boot_id_get(boot_id, &failed) < 0 || container_list(store, &list, &count, &failed) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
@@ -513,5 +549,7 @@ int container_rename(
 	}
 	names_release_locked(store, old, container->config->id);
 	event_container(store, container, "rename", old);
-	return 0;
+	return fsync(store->names_fd) == 0
+		       ? 0
+		       : error_errno(err, errno, "sync the name of container '%s'", name);
 }

@@ -48,7 +48,7 @@
  *                                        network_start; run.json; sockets; network_ready
  *                                        runtime_start: init's execve
  *   start_reply <----------------------- {kind, errnum, text} or {started, notes}
- *   drops the lock (the child has it)    fdatasync of the record (kept containers), monitor_become
+ *   drops the lock (the child has it)    monitor_become
  */
 
 struct start_reply {
@@ -315,6 +315,10 @@ static int prepare_beside(struct start *start, struct supervisor *sup, struct er
 		supervision_write_plans(start->container, err) < 0 ||
 		listen_sockets(start, sup, err) < 0)
 		return -1;
+	/* A later start finds it synced; nobody misses one that would be gone at its end. */
+	if (!start->container->config->remove && !start->restart_count &&
+		container_sync(start->store, start->container, err) < 0)
+		return -1;
 	if (slirp && network_ready(&sup->network, &plan->network, err) < 0)
 		return -1;
 	return write_run_file(start, sup, err) < 0 ? -1 : write_pid_file(start, err);
@@ -536,7 +540,7 @@ __attribute__((noreturn)) static void monitor_process(struct start *start)
 	reply_started(start->reply_monitor_fd, notes);
 	fd_replace(&start->reply_monitor_fd, -1);
 	if (!start->container->config->remove)
-		(void)fdatasync(start->container->dir_fd); /* durability class of kept records */
+		(void)fdatasync(start->container->dir_fd); /* that it was started */
 	(void)monitor_become(start->program_fd, &handover, &failed);
 	/* Without a monitor there is no container: PDEATHSIG takes init down with us. */
 	_exit(1);

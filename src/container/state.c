@@ -250,8 +250,10 @@ int container_settings_write(const struct container *container, struct error **e
 	json_put_int(&w, "version", 1);
 	container_config_put_settings(&w, container->config);
 	json_write_object_end(&w);
-	return write_file_atomic(
-		container->dir_fd, "settings.json", out.data, out.len, 0600, WRITE_SYNC, err);
+	if (write_file_atomic(container->dir_fd, "settings.json", out.data, out.len, 0600,
+		    WRITE_SYNC, err) < 0)
+		return -1;
+	return fsync(container->dir_fd) == 0 ? 0 : error_errno(err, errno, "sync 'settings.json'");
 }
 
 char *container_runtime_path(int dir_fd)

@@ -206,6 +206,22 @@ waits"
 	run pod ps -a --format '{{.Names}}' --sort names
 	assert_output "stays
 waits"
+	# A record that never reached the disk is no container.
+	pod create --name lost --network none localhost/busybox true
+	pod create --name empty --network none localhost/busybox true
+	for name in lost empty; do
+		record=$STORE/containers/$(pod inspect --format '{{.Id}}' "$name")/container.json
+		[ "$name" = lost ] || : >"$record.new"
+		[ "$name" = empty ] || head -c 3000 /dev/zero >"$record.new"
+		mv "$record.new" "$record"
+	done
+	rm -rf "${XDG_RUNTIME_DIR:?}/pod"
+	run --separate-stderr pod ps -a --format '{{.Names}}' --sort names
+	assert_output "stays
+waits"
+	assert_stderr ""
+	run pod create --name lost --network none localhost/busybox true
+	assert_success
 	run pod volume ls -q
 	assert_output ""
 }
