@@ -44,12 +44,29 @@ unsigned int cgroup_controllers_needed(const struct cgroup_resources *r)
 	return needed;
 }
 
+/* Is FILE of a controller that the group has? */
+static bool has_controller(const struct cgroup *cgroup, const char *file)
+{
+	unsigned int has = cgroup_controllers(cgroup);
+
+	for (unsigned int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		const char *rest = str_starts_with(file, cgroup_controller_name(c));
+
+		if (rest && *rest == '.')
+			return has & 1u << c;
+	}
+	return false;
+}
+
 static int write_error(
 	const struct cgroup *cgroup, const char *file, const char *value, struct error **err)
 {
 	int why = errno;
 	size_t len = strcspn(file, ".");
 
+	if (why == ENOENT && has_controller(cgroup, file))
+		return error_set(err, ERR_UNSUPPORTED,
+			"'%s' cannot be set: this kernel has no such limit", file);
 	if (why == ENOENT)
 		return error_set(err, ERR_UNSUPPORTED,
 			"'%s' cannot be set: control group '%s' has no '%.*s' controller; have it "
