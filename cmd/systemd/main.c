@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,7 @@
 #include "util/mem.h"
 
 /*
- * pod-systemd: the one call that pod makes to a service manager, in a program of its own, so that
+ * pod-systemd: the calls that pod makes to a service manager, in a program of its own, so that
  * pod itself links no D-Bus library. It speaks to the manager's private socket, as systemctl does:
  * no bus daemon has to run, and signals about jobs come without asking.
  */
@@ -160,6 +161,18 @@ static int make_scope(sd_bus *bus, char **argv, uint32_t pid)
 	return 0;
 }
 
+static int attach(sd_bus *bus, char **argv, uint32_t pid)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = sd_bus_call_method(bus, MANAGER_NAME, MANAGER_PATH, MANAGER,
+		"AttachProcessesToUnit", &error, NULL, "ssau", argv[3], argv[4], 1, pid);
+
+	if (r < 0)
+		return fail(r, &error, "the service manager does not move the process there");
+	reply(0, "");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_free char *address = NULL;
@@ -168,7 +181,9 @@ int main(int argc, char **argv)
 	ssize_t n;
 	int r;
 
-	if (argc != 6 || strcmp(argv[1], "scope") != 0) {
+	bool attaches = argc == 5 && strcmp(argv[1], "attach") == 0;
+
+	if (!attaches && (argc != 6 || strcmp(argv[1], "scope") != 0)) {
 		fputs("pod-systemd is started by pod\n", stderr);
 		return 2;
 	}
@@ -186,6 +201,8 @@ int main(int argc, char **argv)
 		return 0; /* it is not wanted any more */
 	if (r < 0)
 		return fail(r, NULL, "reach the service manager");
+	if (attaches)
+		return attach(bus, argv, request.pid);
 	r = make_scope(bus, argv, request.pid ? request.pid : (uint32_t)getpid());
 	if (r == 0 && !request.pid)
 		while (recv(0, &request, sizeof(request), 0) < 0 && errno == EINTR)

@@ -136,6 +136,15 @@ int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct e
 int cgroup_open(const char *path, struct cgroup *ret, struct error **err);
 
 /**
+ * cgroup_reach() - see to it that this process can start others in the group
+ * The kernel asks for the right to write to the group that both have above them, which a session of
+ * an ordinary user has not: where the group is in a scope, the service manager is asked to move
+ * this process into the scope's `supervisor`.
+ * @err: ERR_SYSTEM: neither can be
+ */
+int cgroup_reach(const struct cgroup *cgroup, struct error **err);
+
+/**
  * cgroup_apply() - set limits, of a new group or of one in use (update)
  * @err: ERR_UNSUPPORTED: the controller is not there, named, with the remedy; ERR_INVALID: the
  *       kernel refuses a value, named; ERR_SYSTEM

@@ -185,8 +185,7 @@ static int name_check(const char *name, struct error **err)
 	return 0;
 }
 
-/* A process comes into a group only where it may also write to what the two have in common. */
-static int check_common(const struct cgroup_hierarchy *h, const char *path, struct error **err)
+int cgroup_check_common(const struct cgroup_hierarchy *h, const char *path, struct error **err)
 {
 	cleanup_error struct error *ignored = NULL;
 	cleanup_free char *own = NULL;
@@ -224,7 +223,8 @@ int cgroupfs_create(const struct cgroup_request *req, const struct cgroup_hierar
 			return -1;
 		path = xasprintf("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
 	}
-	if (cgroup_path_check(path, "control group", err) < 0 || check_common(h, path, err) < 0)
+	if (cgroup_path_check(path, "control group", err) < 0 ||
+		cgroup_check_common(h, path, err) < 0)
 		return -1;
 	if (parent && strcmp(parent, DEFAULT_TOP) != 0) {
 		parent_fd = cgroup_dir_open(h, parent);

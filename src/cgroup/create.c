@@ -120,3 +120,26 @@ int cgroup_create(const struct cgroup_request *req, struct cgroup *ret, struct e
 		return systemd_create(req, &h, ret, err);
 	return cgroupfs_create(req, &h, ret, err);
 }
+
+int cgroup_reach(const struct cgroup *cgroup, struct error **err)
+{
+	cleanup_cgroup_hierarchy struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
+	cleanup_error struct error *why = NULL;
+	cleanup_free char *unit = NULL;
+	const char *end;
+
+	if (cgroup_hierarchy_open(&h, err) < 0)
+		return -1;
+	if (cgroup_check_common(&h, cgroup->path, &why) == 0)
+		return 0;
+	end = strstr(cgroup->path, ".scope/" CONTAINER);
+	if (end) {
+		const char *name = memrchr(cgroup->path, '/', (size_t)(end - cgroup->path));
+
+		unit = xstrndup(name + 1, (size_t)(end - name - 1) + strlen(".scope"));
+		if (scope_attach(unit, "/" SUPERVISOR, err) < 0)
+			return error_wrap(err, "%s", why->message);
+		return 0;
+	}
+	return error_move(err, &why);
+}

@@ -20,3 +20,7 @@ int cgroup_evacuate(int dir_fd);
 
 int cgroupfs_create(const struct cgroup_request *req, const struct cgroup_hierarchy *h,
 	struct cgroup *ret, struct error **err);
+
+/** cgroup_check_common() - may this process put others into the group PATH? Only where it may also
+ * write to what the two have in common. @err: ERR_SYSTEM, EACCES mostly */
+int cgroup_check_common(const struct cgroup_hierarchy *h, const char *path, struct error **err);

@@ -96,7 +96,7 @@ int scope_names(
 			: name ? name
 			       : "");
 	if (str_ends_with(name, ".slice"))
-		return error_set(err, ERR_UNSUPPORTED,
+		return error_set(err, ERR_INVALID,
 			"a container cannot be the slice '%s' itself; name a scope", name);
 	*ret_unit = xasprintf("%.*s%s%s%s", (int)prefix_len, prefix, prefix_len ? "-" : "", name,
 		str_ends_with(name, ".scope") ? "" : ".scope");
@@ -104,22 +104,21 @@ int scope_names(
 	return 0;
 }
 
-int scope_begin(const char *socket_path, const char *unit, const char *slice,
-	struct cgroup_pending **ret, struct error **err)
+/* Start the helper. WORDS: its arguments from the second on, NULL-terminated. */
+static int helper_begin(const char *const words[], const char *unit, struct cgroup_pending **ret,
+	struct error **err)
 {
-	cleanup_free char *program = program_path("pod-systemd", err), *about = NULL;
-	const char *argv[] = {NULL, "scope", socket_path, unit, slice, NULL, NULL};
+	cleanup_free char *program = program_path("pod-systemd", err);
+	const char *argv[8] = {program};
 	struct spawn_fd fd = {.to = 0};
 	const struct spawn_options opts = {.argv = argv, .fds = &fd, .fd_count = 1};
-	struct cgroup_pending *pending;
 	int pair[2], status;
 	pid_t pid;
 
 	if (!program)
 		return -1;
-	about = xasprintf("pod container %s", unit);
-	argv[0] = program;
-	argv[5] = about;
+	for (size_t i = 0; words[i] && i + 2 < ARRAY_SIZE(argv); i++)
+		argv[i + 1] = words[i];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(err, errno, "make a socket pair");
 	fd.from = pair[1];
@@ -129,10 +128,18 @@ int scope_begin(const char *socket_path, const char *unit, const char *slice,
 		close_keep_errno(pair[0]);
 		return -1;
 	}
-	pending = xcalloc(1, sizeof(*pending));
-	*pending = (struct cgroup_pending){pid, pair[0], xstrdup(unit)};
-	*ret = pending;
+	*ret = xcalloc(1, sizeof(**ret));
+	**ret = (struct cgroup_pending){pid, pair[0], xstrdup(unit)};
 	return 0;
+}
+
+int scope_begin(const char *socket_path, const char *unit, const char *slice,
+	struct cgroup_pending **ret, struct error **err)
+{
+	cleanup_free char *about = xasprintf("pod container %s", unit);
+	const char *const words[] = {"scope", socket_path, unit, slice, about, NULL};
+
+	return helper_begin(words, unit, ret, err);
 }
 
 int scope_finish(struct cgroup_pending *pending, pid_t pid, struct error **err)
@@ -158,6 +165,23 @@ int scope_finish(struct cgroup_pending *pending, pid_t pid, struct error **err)
 		return -1;
 	}
 	return 0;
+}
+
+int scope_attach(const char *unit, const char *group, struct error **err)
+{
+	cleanup_free char *socket_path = scope_manager_socket();
+	const char *const words[] = {"attach", socket_path, unit, group, NULL};
+	struct cgroup_pending *pending;
+	int status;
+
+	if (!socket_path)
+		return error_set(err, ERR_UNSUPPORTED,
+			"the systemd manager that made scope '%s' cannot be reached", unit);
+	if (helper_begin(words, unit, &pending, err) < 0)
+		return -1;
+	status = scope_finish(pending, getpid(), err);
+	cgroup_pending_free(pending);
+	return status;
 }
 
 void cgroup_pending_free(struct cgroup_pending *pending)

@@ -15,9 +15,10 @@
  * other end are closed: by then the container is in.
  *
  *   pod-systemd scope SOCKET UNIT SLICE DESCRIPTION
+ *   pod-systemd attach SOCKET UNIT GROUP       into a scope that is there, to GROUP ("/name") of it
  */
 struct scope_request {
-	uint32_t pid; /* the process that the scope is made around; 0: the helper */
+	uint32_t pid; /* the process that the scope is made around, or to be moved; 0: the helper */
 };
 
 struct scope_reply {
@@ -49,3 +50,6 @@ int scope_begin(const char *socket_path, const char *unit, const char *slice,
 /** scope_finish() - have PID put into the scope; 0: the helper, which waits there. PENDING stays
  * the caller's. */
 int scope_finish(struct cgroup_pending *pending, pid_t pid, struct error **err);
+/** scope_attach() - have this process moved to GROUP ("/name") in the scope UNIT, which the kernel
+ * lets an ordinary user do only among groups that are all its own. */
+int scope_attach(const char *unit, const char *group, struct error **err);

@@ -167,12 +167,13 @@ static int open_group(const struct oci_container *container, const char *below,
 			return error_set(err, ERR_USAGE, "--cgroup '%s' contains '..'", below);
 		full = path_join(path, below);
 		clean = path_clean(full);
-		return cgroup_open(clean, group, err);
+		if (cgroup_open(clean, group, err) < 0)
+			return -1;
+	} else if (oci_group_open(&container->record, group, &why) < 0) {
+		/* Gone: the container has just ended, which is told below. */
+		return why->kind == ERR_NOT_FOUND ? 0 : error_move(err, &why);
 	}
-	/* Gone: the container has just ended, which is told below. */
-	if (oci_group_open(&container->record, group, &why) < 0 && why->kind != ERR_NOT_FOUND)
-		return error_move(err, &why);
-	return 0;
+	return oci_is_real_root() ? 0 : cgroup_reach(group, err);
 }
 
 /* Those of its namespaces that are not ours. */
