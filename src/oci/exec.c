@@ -193,6 +193,24 @@ static uint32_t namespaces_to_join(const struct oci_container *container)
 	return namespaces;
 }
 
+/* One that was created and not started yet, in a user namespace of its own, gives its namespaces to
+ * who asks: the kernel lets an ordinary user not join it by its pidfd. */
+static int ask_init(const struct oci_container *container, struct runtime_exec_options *exec,
+	int *namespace_fds, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+
+	if (!(exec->namespaces & 1u << NAMESPACE_USER) ||
+		faccessat(container->dir_fd, "start", F_OK, AT_SYMLINK_NOFOLLOW) < 0 ||
+		oci_group_is_frozen(&container->record)) /* answers nobody */
+		return 0;
+	if (runtime_exec_ask(container->dir_fd, "start", namespace_fds, &why) < 0)
+		/* Started meanwhile. */
+		return why->kind == ERR_CONFLICT ? 0 : error_move(err, &why);
+	exec->namespace_fds = namespace_fds;
+	return 0;
+}
+
 static int check_terminal(const struct oci_exec_options *opts, bool terminal, struct error **err)
 {
 	if (opts->console_socket && !terminal)
@@ -256,8 +274,10 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 		.stderr_fd = STDERR_FILENO,
 		.preserve_fds = opts->preserve_fds,
 	};
+	int namespace_fds[NAMESPACE_COUNT];
 	struct runtime_instance instance;
 	cleanup_close int pidfd = -1;
+	int result;
 
 	if (oci_container_open(root, opts->id, &container, err) < 0)
 		return -1;
@@ -276,8 +296,13 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 		return -1;
 	exec.init_pidfd = pidfd;
 	exec.namespaces = namespaces_to_join(&container);
+	if (ask_init(&container, &exec, namespace_fds, err) < 0)
+		return error_wrap(err, "container '%s'", opts->id);
 	exec.cgroup_fd = group.fd;
-	if (runtime_exec(&spec->process, spec->seccomp, &exec, &instance, err) < 0)
+	result = runtime_exec(&spec->process, spec->seccomp, &exec, &instance, err);
+	for (int i = 0; exec.namespace_fds && i < NAMESPACE_COUNT; i++)
+		close_keep_errno(namespace_fds[i]);
+	if (result < 0)
 		return error_wrap(err, "container '%s'", opts->id);
 	instance.id = opts->id;
 	instance.bundle = container.record.bundle;

@@ -87,6 +87,29 @@ static int set_cpus(const char *text)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* What to hand to setns for namespace TYPE. */
+static int fd_to_join(const struct runtime_exec_options *opts, enum namespace_type type)
+{
+	return opts->namespace_fds ? opts->namespace_fds[type] : opts->init_pidfd;
+}
+
+/* In the helper. Returns 0 or -1 with errno. */
+static int join(const struct exec *exec)
+{
+	const struct runtime_exec_options *opts = exec->opts;
+
+	if (!exec->flags)
+		return 0;
+	if (!opts->namespace_fds)
+		return setns(opts->init_pidfd, (int)exec->flags);
+	/* The user namespace first (NAMESPACE_USER is 0): the others belong to it. */
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		if ((exec->flags & namespace_flag(i)) &&
+			setns(opts->namespace_fds[i], (int)namespace_flag(i)) < 0)
+			return -1;
+	return 0;
+}
+
 /* Entry: a copy of our memory, the container's namespaces but the cgroup's, root of its user
  * namespace with all capabilities, all signals blocked, not dumpable. Must do nothing but become
  * the process. */
@@ -109,13 +132,13 @@ __attribute__((noreturn)) static void exec_main(struct exec *exec)
 	close_keep_errno(exec->caller_fd);
 	/* Not before: the group that we are put into must be seen from the caller's namespace. */
 	if ((opts->namespaces & 1u << NAMESPACE_CGROUP) &&
-		setns(opts->init_pidfd, CLONE_NEWCGROUP) < 0) {
+		setns(fd_to_join(opts, NAMESPACE_CGROUP), CLONE_NEWCGROUP) < 0) {
 		error_errno(&err, errno, "join the container's cgroup namespace");
 		init_fail(&context, err);
 	}
 	/* Nor by who shares memory with another process. */
 	if ((opts->namespaces & 1u << NAMESPACE_TIME) &&
-		setns(opts->init_pidfd, CLONE_NEWTIME) < 0) {
+		setns(fd_to_join(opts, NAMESPACE_TIME), CLONE_NEWTIME) < 0) {
 		error_errno(&err, errno, "join the container's time namespace");
 		init_fail(&context, err);
 	}
@@ -176,7 +199,7 @@ static int exec_helper(void *data)
 		in_group = helper_enter_group(opts->cgroup_fd);
 	/* While our memory still belongs to the host. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (exec->flags && setns(opts->init_pidfd, (int)exec->flags) < 0)
+	if (join(exec) < 0)
 		return exec_fail(exec, errno, "join the container's namespaces");
 	if (exec->flags & CLONE_NEWUSER) {
 		if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
@@ -208,6 +231,29 @@ static unsigned int flags_to_join(const struct runtime_exec_options *opts)
 		if (opts->namespaces & 1u << i && i != NAMESPACE_CGROUP && i != NAMESPACE_TIME)
 			flags |= namespace_flag(i);
 	return flags;
+}
+
+int runtime_exec_ask(int dir_fd, const char *name, int *ret_fds, struct error **err)
+{
+	struct sync_message message = {.step = SYNC_NAMESPACES};
+	struct runtime_instance init;
+	int fds[SYNC_FDS_MAX];
+	size_t count = 0, used = 0;
+	long n = 0;
+
+	if (runtime_connect(dir_fd, name, &init, err) < 0)
+		return -1;
+	if (sync_send(init.sync_fd, &message, NULL, 0) == 0)
+		n = sync_receive(init.sync_fd, &message, sizeof(message), fds, &count);
+	runtime_instance_destroy(&init);
+	if (n != sizeof(message) || message.step != SYNC_NAMESPACES)
+		message.namespaces = 0;
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		ret_fds[i] = message.namespaces & 1u << i && used < count ? fds[used++] : -1;
+	while (used < count)
+		close_keep_errno(fds[used++]);
+	return message.namespaces ? 0
+				  : error_set(err, ERR_CONFLICT, "it is not waiting to be started");
 }
 
 int runtime_exec(const struct runtime_process *process, const struct seccomp_program *seccomp,

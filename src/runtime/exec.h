@@ -8,6 +8,8 @@
 struct runtime_exec_options {
 	int init_pidfd;      /* of the container's init; borrowed */
 	uint32_t namespaces; /* bit N: join its namespace_type N */
+	/* of runtime_exec_ask(), borrowed: joined in place of init's; NULL */
+	const int *namespace_fds;
 	/* as in runtime_options */
 	int stdin_fd, stdout_fd, stderr_fd;
 	unsigned int preserve_fds;
@@ -15,6 +17,15 @@ struct runtime_exec_options {
 	bool keep_keyring;
 	bool keep_capabilities; /* those of a process that is not root, too */
 };
+
+/**
+ * runtime_exec_ask() - the namespaces of an init that waits to be started
+ * Its user namespace's owner may join these where it may not join init itself (sync.h).
+ * @name:    of the socket below DIR_FD, as for runtime_connect()
+ * @ret_fds: NAMESPACE_COUNT descriptors, -1: none of its own; set on success, owned
+ * @err:     ERR_CONFLICT: it does not wait
+ */
+int runtime_exec_ask(int dir_fd, const char *name, int *ret_fds, struct error **err);
 
 /**
  * runtime_exec() - join the container and get the process ready

@@ -58,16 +58,14 @@ static int enter_cgroup_namespace(struct init_context *context, struct error **e
 	return 0;
 }
 
-/* Open our own /proc/self/ns/ entries, now: once the ids have changed nobody outside may. */
-static int send_namespaces(struct init_context *context, struct error **err)
+/* Our own /proc/self/ns/ entries, opened by us: once the ids have changed nobody outside may. */
+static int send_namespaces(
+	const struct init_context *context, int dir_fd, int sync_fd, struct error **err)
 {
 	struct sync_message message = {.step = SYNC_NAMESPACES};
-	cleanup_close int dir_fd = open("/proc/self/ns", O_PATH_DIR);
 	int fds[NAMESPACE_COUNT], result;
 	size_t count = 0;
 
-	if (dir_fd < 0)
-		return error_errno(err, errno, "open '/proc/self/ns'");
 	for (int i = 0; i < NAMESPACE_COUNT; i++) {
 		bool own = context->spec->namespaces[i].mode != NAMESPACE_INHERIT;
 
@@ -81,10 +79,23 @@ static int send_namespaces(struct init_context *context, struct error **err)
 		message.namespaces |= 1u << i;
 		count++;
 	}
-	result = sync_send(context->sync_fd, &message, fds, count);
+	result = sync_send(sync_fd, &message, fds, count);
 	for (size_t i = 0; i < count; i++)
 		close_keep_errno(fds[i]);
 	return result < 0 ? error_errno(err, errno, "send the namespaces") : 0;
+}
+
+static int tell_namespaces(struct init_context *context, struct error **err)
+{
+	cleanup_close int dir_fd = open("/proc/self/ns", O_PATH_DIR);
+
+	if (dir_fd < 0)
+		return error_errno(err, errno, "open '/proc/self/ns'");
+	if (send_namespaces(context, dir_fd, context->sync_fd, err) < 0)
+		return -1;
+	if (context->opts->start_fd >= 0)
+		context->ns_fd = steal_fd(&dir_fd);
+	return 0;
 }
 
 static int loopback_up(struct error **err)
@@ -387,16 +398,22 @@ static int send_ready(struct init_context *context, int master, struct error **e
 	return 0;
 }
 
-/* Nothing of the host is kept open while we wait, for however long that is. */
-static void close_others(int first, int one, int other)
+/* Nothing of the host is kept open while we wait, for however long that is, but our own namespaces
+ * in its procfs. Sorts KEEP. */
+static void close_others(int first, int keep[3])
 {
-	int low = MIN(one, other), high = MAX(one, other);
+	for (int i = 0; i < 3; i++) {
+		for (int j = i + 1; j < 3; j++) {
+			int low = MIN(keep[i], keep[j]);
 
-	if (low > first)
-		(void)close_range((unsigned int)first, (unsigned int)low - 1, 0);
-	if (high > low + 1)
-		(void)close_range((unsigned int)low + 1, (unsigned int)high - 1, 0);
-	(void)close_range((unsigned int)high + 1, ~0U, 0);
+			keep[j] = MAX(keep[i], keep[j]);
+			keep[i] = low;
+		}
+		if (keep[i] > first)
+			(void)close_range((unsigned int)first, (unsigned int)keep[i] - 1, 0);
+		first = MAX(first, keep[i] + 1);
+	}
+	(void)close_range((unsigned int)first, ~0U, 0);
 }
 
 /* Wait for SYNC_EXEC, from our caller or (after SYNC_DETACH) on the listening socket. */
@@ -413,7 +430,7 @@ static void await_exec(struct init_context *context)
 		return;
 	if (n != sizeof(message) || message.step != SYNC_DETACH || listen_fd < 0)
 		_exit(127); /* the caller gave up, or died */
-	close_others(first, context->sync_fd, listen_fd);
+	close_others(first, (int[]){context->sync_fd, listen_fd, context->ns_fd});
 	for (;;) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
@@ -433,6 +450,11 @@ static void await_exec(struct init_context *context)
 			close_keep_errno(listen_fd);
 			return;
 		}
+		if (n == sizeof(message) && message.step == SYNC_NAMESPACES) {
+			cleanup_error struct error *ignored = NULL;
+
+			(void)send_namespaces(context, context->ns_fd, fd, &ignored); /* it sees */
+		}
 		close_keep_errno(fd);
 	}
 }
@@ -451,7 +473,7 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 		error_errno(&err, errno, "join the time namespace");
 		init_fail(context, err);
 	}
-	if (enter_cgroup_namespace(context, &err) < 0 || send_namespaces(context, &err) < 0 ||
+	if (enter_cgroup_namespace(context, &err) < 0 || tell_namespaces(context, &err) < 0 ||
 		set_up(context, &master, &slave, &err) < 0 ||
 		prepare_descriptors(context, slave, &err) < 0)
 		init_fail(context, err);

@@ -20,6 +20,7 @@ struct init_context {
 	int time_fd;     /* time namespace to join, -1: none */
 	int *idmap_fds;  /* of each mount: made by the caller with its ids, -1; NULL: none has */
 	/* filled in on the way */
+	int ns_fd;         /* /proc/self/ns, of who is started later by another process; -1 */
 	int root_fd;       /* the root mount, attached */
 	pid_t host_pid;    /* of init, as its caller sees it; only with hooks */
 	int proc_fd;       /* procfs mounted by us, -1 none or the outer one */

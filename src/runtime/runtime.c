@@ -415,6 +415,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 		.spec = spec,
 		.opts = opts,
 		.privileged = opts->userns_fd < 0,
+		.ns_fd = -1,
 		.root_fd = -1,
 		.proc_fd = -1,
 		.time_fd = -1,

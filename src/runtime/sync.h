@@ -24,7 +24,9 @@
  *                             then ends
  *
  * After SYNC_DETACH init waits on the listening socket for one who says SYNC_EXEC; connections that
- * close without are nothing to it.
+ * close without are nothing to it. One who says SYNC_NAMESPACES gets the descriptors: init's memory
+ * still belongs to the host's user namespace, where the kernel lets nobody but root join a process
+ * that is not dumpable.
  *
  * After SYNC_EXEC init sends one struct process_failure (process.h), which is of another size, or
  * nothing: end of file means that execve closed the socket. A message out of order is an error of

@@ -86,6 +86,33 @@ assert s["annotations"] == {"org.example.a": "b=c", "empty": ""}, s'
 	pod oci delete one
 }
 
+@test "exec into a container that was created and not started, which starts all the same" {
+	make_bundle "$B" sh -c 'echo started; cat /tmp/left'
+	config "$B" 'c["root"]["readonly"] = False; c["linux"]["namespaces"].append({"type": "time"})'
+	pod oci create --bundle "$B" one </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1
+	pid=$(oci_pid one)
+	for word in "" "--tty"; do
+		# shellcheck disable=SC2086
+		run pod oci exec $word --env A=b one sh -c 'echo "$A $(id -u) $(readlink /proc/1/exe | head -c 1)"; exit 7' </dev/null
+		assert_status 7
+		assert_output --partial "b 0"
+	done
+	run pod oci exec one sh -c 'echo here >/tmp/left; for n in user mnt pid net; do readlink /proc/self/ns/$n; done'
+	assert_success
+	[ "${#lines[@]}" -eq 4 ]
+	for line in "${lines[@]}"; do
+		refute_output --partial "$(readlink "/proc/self/ns/${line%%:*}")"
+	done
+	# nothing of the program that waits can be seen from inside
+	run pod oci exec one sh -c 'ls -l /proc/1/fd /proc/1/exe; cat /proc/1/environ'
+	refute_output --partial pod
+	status_is one created
+	assert_equal "$(oci_pid one)" "$pid"
+	pod oci start one
+	wait_until 10 status_is one stopped
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" $'started\nhere'
+}
+
 @test "what is asked twice, of nobody, or by a bad name is refused" {
 	make_bundle "$B" sleep 1000
 	run pod oci create --bundle "$B" ../x
