@@ -214,6 +214,7 @@ static const struct command_entry root_commands[] = {
 	{"__docker", &command_docker_doc, .hidden = true},
 	{"__man", &command_man, .hidden = true},
 	{"__restart", &command_restart_policy, .hidden = true},
+	{"__userns", &command_userns, .hidden = true},
 	{"attach", &command_attach},
 	{"auto-update"},
 	{"build", .instead = BUILD_ELSEWHERE},

@@ -46,6 +46,7 @@ extern const struct command command_pull;
 extern const struct command command_rename;
 extern const struct command command_restart;
 extern const struct command command_restart_policy;
+extern const struct command command_userns;
 extern const struct command command_rm;
 extern const struct command command_rmi;
 extern const struct command command_run;

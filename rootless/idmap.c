@@ -34,24 +34,57 @@ char *id_ranges_text(const struct id_range *ranges, size_t count)
 	return strbuf_detach(&out);
 }
 
-int id_ranges_read(const char *path, struct id_range **ret, size_t *ret_count, struct error **err)
+void id_ranges_from_text(const char *text, struct id_range **ret, size_t *ret_count)
 {
-	cleanup_free struct id_range *ranges = NULL;
-	cleanup_free char *text = NULL;
+	struct id_range *ranges = NULL;
 	size_t count = 0, capacity = 0;
 	unsigned int inside, outside, length;
-	const char *p;
 	int used;
 
-	if (read_file_limited(AT_FDCWD, path, 65536, &text, NULL, err) < 0)
-		return -1;
-	for (p = text; sscanf(p, "%u %u %u%n", &inside, &outside, &length, &used) == 3; p += used) {
+	for (; sscanf(text, "%u %u %u%n", &inside, &outside, &length, &used) == 3; text += used) {
 		array_grow(ranges, count, capacity);
 		ranges[count++] = (struct id_range){inside, outside, length};
 	}
-	*ret = steal_ptr(&ranges);
+	*ret = ranges;
 	*ret_count = count;
+}
+
+int id_ranges_read(const char *path, struct id_range **ret, size_t *ret_count, struct error **err)
+{
+	cleanup_free char *text = NULL;
+
+	if (read_file_limited(AT_FDCWD, path, 65536, &text, NULL, err) < 0)
+		return -1;
+	id_ranges_from_text(text, ret, ret_count);
 	return 0;
+}
+
+void id_ranges_compose(const struct id_range *inner, size_t inner_count,
+	const struct id_range *outer, size_t outer_count, struct id_range **ret, size_t *ret_count)
+{
+	struct id_range *ranges = NULL;
+	size_t count = 0, capacity = 0;
+
+	for (size_t i = 0; i < inner_count; i++) {
+		for (size_t o = 0; o < outer_count; o++) {
+			uint64_t begin = MAX(inner[i].host_id, outer[o].container_id);
+			uint64_t end = MIN((uint64_t)inner[i].host_id + inner[i].count,
+				(uint64_t)outer[o].container_id + outer[o].count);
+
+			if (begin >= end)
+				continue;
+			array_grow(ranges, count, capacity);
+			ranges[count++] = (struct id_range){
+				.container_id = (uint32_t)(inner[i].container_id +
+							   (begin - inner[i].host_id)),
+				.host_id = (uint32_t)(outer[o].host_id +
+						      (begin - outer[o].container_id)),
+				.count = (uint32_t)(end - begin),
+			};
+		}
+	}
+	*ret = ranges;
+	*ret_count = count;
 }
 
 uint32_t id_ranges_total(const struct id_range *ranges, size_t count)

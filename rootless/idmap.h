@@ -37,6 +37,10 @@ int id_maps_default(struct id_maps *ret, struct error **err);
  */
 int id_ranges_read(const char *path, struct id_range **ret, size_t *ret_count, struct error **err);
 
+/** id_ranges_from_text() - the same of a text that is there; what is no range ends it. *ret: owned
+ */
+void id_ranges_from_text(const char *text, struct id_range **ret, size_t *ret_count);
+
 /** id_ranges_total() - how many ids they map, at most UINT32_MAX. */
 uint32_t id_ranges_total(const struct id_range *ranges, size_t count);
 
@@ -58,6 +62,15 @@ void id_maps_hash(const struct id_maps *maps, char out[17]);
 
 /** id_ranges_text() - the kernel's uid_map text of RANGES; owned. */
 char *id_ranges_text(const struct id_range *ranges, size_t count);
+
+/**
+ * id_ranges_compose() - a map below a map
+ * @inner: host ids are those that @outer calls container ids
+ * @ret: owned; container ids of @inner with host ids of @outer, split where @outer has a seam (the
+ *       kernel wants each range in one of the outer namespace's); what @outer lacks is left out
+ */
+void id_ranges_compose(const struct id_range *inner, size_t inner_count,
+	const struct id_range *outer, size_t outer_count, struct id_range **ret, size_t *ret_count);
 
 /** id_to_host() - host id of a container id, UINT32_MAX when unmapped. */
 uint32_t id_to_host(const struct id_range *ranges, size_t count, uint32_t id);

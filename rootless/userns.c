@@ -664,6 +664,96 @@ int userns_make(const struct id_maps *maps, struct error **err)
 	return userns_finish(req, err);
 }
 
+/* -------- one below another -------- */
+
+#define NEST_ERROR_MAX 4096
+
+/*
+ * Between fork and execve. The program that is executed has a memory of its own, which belongs to
+ * the namespace PARENT_FD; as real and effective id differ, it is not dumpable from its first
+ * instruction on.
+ */
+__attribute__((noreturn)) static void nest_child(int parent_fd, int socket_fd, char *const *argv)
+{
+	char *const envp[] = {NULL};
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(null_fd, 2) < 0 ||
+		setns(parent_fd, CLONE_NEWUSER) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 ||
+		syscall(SYS_setresuid, 1, 0, 0) < 0 || dup2(socket_fd, USERNS_NEST_FD) < 0)
+		_exit(127);
+	if (socket_fd == USERNS_NEST_FD)
+		(void)fcntl(socket_fd, F_SETFD, 0);
+	execve("/proc/self/exe", argv, envp);
+	_exit(127);
+}
+
+static int nest_answer(int socket_fd, struct error **err)
+{
+	cleanup_free char *text = NULL;
+	int fd = fd_receive(socket_fd);
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENODATA)
+		return error_errno(err, errno, "make a nested user namespace");
+	if (read_fd_limited(socket_fd, NEST_ERROR_MAX, &text, NULL, err) < 0)
+		return -1;
+	return error_set(err, ERR_UNSUPPORTED, "nested user namespace: %s",
+		*text ? text : "the process that was to make it ended");
+}
+
+int userns_nest(int parent_fd, const struct id_maps *maps, struct error **err)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free char *uids = NULL, *gids = NULL;
+	cleanup_close int our_fd = -1, child_fd = -1;
+	char program[] = "pod", command[] = "__userns";
+	int ends[2], fd;
+	pid_t pid;
+
+	if (parent_fd < 0)
+		return userns_make(maps, err);
+	uids = id_ranges_text(maps->uids, maps->uid_count);
+	gids = id_ranges_text(maps->gids, maps->gid_count);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(err, errno, "make a socket pair");
+	our_fd = ends[0];
+	child_fd = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return error_errno(err, errno, "fork");
+	if (pid == 0)
+		nest_child(parent_fd, child_fd, (char *[]){program, command, uids, gids, NULL});
+	fd_replace(&child_fd, -1);
+	fd = nest_answer(our_fd, err);
+	(void)spawn_wait(pid, &ignored);
+	return fd;
+}
+
+void userns_nest_main(const char *uids, const char *gids)
+{
+	struct error *failed = NULL;
+	struct id_maps maps = {0};
+	int fd;
+
+	(void)fcntl(USERNS_NEST_FD, F_SETFD, FD_CLOEXEC);
+	id_ranges_from_text(uids, &maps.uids, &maps.uid_count);
+	id_ranges_from_text(gids, &maps.gids, &maps.gid_count);
+	fd = userns_make(&maps, &failed);
+	if (fd >= 0) {
+		(void)fd_send(USERNS_NEST_FD, fd); /* else the other side has gone */
+		close_keep_errno(fd);
+	} else {
+		/* A byte without a descriptor, then the text. */
+		(void)write_all(USERNS_NEST_FD, "!", 1);
+		(void)write_all(USERNS_NEST_FD, failed->message, strlen(failed->message));
+		error_free(failed);
+	}
+	id_maps_clear(&maps);
+}
+
 /* -------- entering -------- */
 
 int userns_enter(int userns_fd, bool with_mounts, struct error **err)

@@ -73,6 +73,22 @@ int userns_get(int runtime_dir_fd, struct error **err);
 int userns_make(const struct id_maps *maps, struct error **err);
 
 /**
+ * userns_nest() - a new user namespace below another
+ * @parent_fd: the base user namespace, of which we are the owner; -1: ours
+ * @maps: host_id is what the parent calls the id; each range lies in one of the parent's; borrowed
+ * No set-uid program is needed: root of the parent writes the maps. That is `pod __userns`
+ * (userns_nest_main()), executed in there as a program of its own, so that no process of a
+ * container beside it can look into our memory. Returns its descriptor, or -1.
+ */
+int userns_nest(int parent_fd, const struct id_maps *maps, struct error **err);
+
+/** userns_nest_main() - the other side, with all capabilities over the namespace that it is in
+ * @uids, @gids: the kernel's text of the maps
+ * Sends the descriptor, or what went wrong, to USERNS_NEST_FD. */
+void userns_nest_main(const char *uids, const char *gids);
+#define USERNS_NEST_FD 3
+
+/**
  * userns_enter() - join USERNS_FD (this process, single-threaded) and become its root: setns,
  * setresgid(0), setresuid(0), setgroups none. Also unshares a mount namespace when WITH_MOUNTS
  * (propagation slave). Sets PR_SET_DUMPABLE 0.

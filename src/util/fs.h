@@ -69,6 +69,11 @@ char *path_clean(const char *path);
 /** path_basename() - what follows the last '/', borrowed. */
 const char *path_basename(const char *path);
 
+/** fd_send() - hand descriptor FD to the other end of the socket. Returns 0 or -1 with errno. */
+int fd_send(int socket_fd, int fd);
+/** fd_receive() - what fd_send() sent; owned. Returns -1 with errno; ENODATA: end of file. */
+int fd_receive(int socket_fd);
+
 /** dir_next() - next entry but "." and ".."; NULL at the end or with errno set. */
 struct dirent *dir_next(DIR *dir);
 static inline void closedirp(DIR **dir)
