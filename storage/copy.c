@@ -29,7 +29,9 @@ struct link {
 
 struct copy {
 	int root_fd;
+	struct copy_change change;
 	void *links; /* tree of struct link, tsearch(3) */
+	bool told;   /* the error names the file */
 	size_t depth;
 	char *names, *value; /* scratch: XATTR_NAMES_MAX bytes each */
 };
@@ -123,13 +125,35 @@ static int copy_content(int from_fd, int to_fd, off_t size)
 	return ftruncate(to_fd, size);
 }
 
+/* What the owners in ST are in the copy. */
+static int map_owner(const struct copy *copy, const struct stat *st, uid_t *ret_uid, gid_t *ret_gid,
+	struct error **err)
+{
+	const struct id_maps *maps = copy->change.maps;
+
+	*ret_uid = maps ? id_to_host(maps->uids, maps->uid_count, st->st_uid) : st->st_uid;
+	*ret_gid = maps ? id_to_host(maps->gids, maps->gid_count, st->st_gid) : st->st_gid;
+	if (maps && (*ret_uid == UINT32_MAX || *ret_gid == UINT32_MAX))
+		return error_set(err, ERR_UNSUPPORTED,
+			"it belongs to %s %u, which the container's user namespace does not have; "
+			"give it more ids: --userns=auto:size=65536, or another --uidmap and "
+			"--gidmap",
+			*ret_uid == UINT32_MAX ? "user" : "group",
+			*ret_uid == UINT32_MAX ? st->st_uid : st->st_gid);
+	return 0;
+}
+
 /* Owner before mode and attributes: its change takes set-id bits and capabilities away. */
 static int copy_metadata(
 	struct copy *copy, int from_fd, int to_fd, const struct stat *st, struct error **err)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	uid_t uid;
+	gid_t gid;
 
-	if (fchown(to_fd, st->st_uid, st->st_gid) < 0 || fchmod(to_fd, st->st_mode & 07777) < 0)
+	if (map_owner(copy, st, &uid, &gid, err) < 0)
+		return -1;
+	if (fchown(to_fd, uid, gid) < 0 || fchmod(to_fd, st->st_mode & 07777) < 0)
 		return error_errno(err, errno, "set owner and mode");
 	if (copy_xattrs(copy, from_fd, to_fd, err) < 0)
 		return -1;
@@ -138,8 +162,23 @@ static int copy_metadata(
 	return 0;
 }
 
+/* What overlay needs to find the content in the layer itself. False: such attributes do not fit. */
+static bool refer_to_content(
+	const struct copy *copy, int to_fd, const char *path, const struct stat *st)
+{
+	cleanup_free char *whole = xasprintf("%s/%s", copy->change.content_path, path);
+
+	if (ftruncate(to_fd, st->st_size) < 0)
+		return false;
+	if (fsetxattr(to_fd, "user.overlay.redirect", whole, strlen(whole), 0) == 0 &&
+		fsetxattr(to_fd, "user.overlay.metacopy", "", 0, 0) == 0)
+		return true;
+	(void)fremovexattr(to_fd, "user.overlay.redirect");
+	return false;
+}
+
 static int copy_regular(struct copy *copy, int from_dir, int to_dir, const char *name,
-	const struct stat *st, struct error **err)
+	const char *path, const struct stat *st, struct error **err)
 {
 	cleanup_close int from_fd = -1, to_fd = -1;
 
@@ -149,38 +188,50 @@ static int copy_regular(struct copy *copy, int from_dir, int to_dir, const char 
 	to_fd = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to_fd < 0)
 		return error_errno(err, errno, "create");
-	if (copy_content(from_fd, to_fd, st->st_size) < 0)
+	if (!(st->st_size && copy->change.content_path &&
+		    refer_to_content(copy, to_fd, path, st)) &&
+		copy_content(from_fd, to_fd, st->st_size) < 0)
 		return error_errno(err, errno, "copy");
 	return copy_metadata(copy, from_fd, to_fd, st, err);
 }
 
-static int copy_symlink(
-	int from_dir, int to_dir, const char *name, const struct stat *st, struct error **err)
+static int copy_symlink(struct copy *copy, int from_dir, int to_dir, const char *name,
+	const struct stat *st, struct error **err)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 	char target[PATH_MAX + 1];
+	uid_t uid;
+	gid_t gid;
 	ssize_t len = readlinkat(from_dir, name, target, sizeof(target) - 1);
 
 	if (len < 0)
 		return error_errno(err, errno, "read the link");
 	target[len] = '\0';
+	if (map_owner(copy, st, &uid, &gid, err) < 0)
+		return -1;
 	if (symlinkat(target, to_dir, name) < 0 ||
-		fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 		utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, errno, "create the link");
 	return 0;
 }
 
-static int copy_node(int to_dir, const char *name, const struct stat *st, struct error **err)
+static int copy_node(
+	struct copy *copy, int to_dir, const char *name, const struct stat *st, struct error **err)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	uid_t uid;
+	gid_t gid;
+
+	if (map_owner(copy, st, &uid, &gid, err) < 0)
+		return -1;
 
 	if (mknodat(to_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0) {
 		if (errno == EPERM && !S_ISFIFO(st->st_mode))
 			return 0; /* as unpacking does */
 		return error_errno(err, errno, "create");
 	}
-	if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 		fchmodat(to_dir, name, st->st_mode & 07777, 0) < 0 ||
 		utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, errno, "set owner and mode");
@@ -287,10 +338,10 @@ static int copy_entry(struct copy *copy, int from_dir, int to_dir, const char *n
 			return linked < 0 ? -1 : 0;
 	}
 	if (S_ISREG(st.st_mode))
-		return copy_regular(copy, from_dir, to_dir, name, &st, err);
+		return copy_regular(copy, from_dir, to_dir, name, path, &st, err);
 	if (S_ISLNK(st.st_mode))
-		return copy_symlink(from_dir, to_dir, name, &st, err);
-	return copy_node(to_dir, name, &st, err);
+		return copy_symlink(copy, from_dir, to_dir, name, &st, err);
+	return copy_node(copy, to_dir, name, &st, err);
 }
 
 static int copy_directory(
@@ -305,15 +356,19 @@ static int copy_directory(
 		cleanup_free char *below =
 			*path ? xasprintf("%s/%s", path, entry->d_name) : xstrdup(entry->d_name);
 
-		if (copy_entry(copy, from_dir, to_dir, entry->d_name, below, err) < 0)
-			return copy->depth ? -1 : error_wrap(err, "copy '%s' of a layer", below);
+		if (copy_entry(copy, from_dir, to_dir, entry->d_name, below, err) < 0) {
+			if (!copy->told)
+				error_wrap(err, "copy '%s' of a layer", below);
+			copy->told = true;
+			return -1;
+		}
 	}
 	if (errno)
 		return error_errno(err, errno, "read a directory");
 	return 0;
 }
 
-int copy_layer(int layer_fd, int root_fd, struct error **err)
+int copy_layer(int layer_fd, int root_fd, const struct copy_change *change, struct error **err)
 {
 	struct copy copy = {.root_fd = root_fd};
 	struct stat st;
@@ -321,6 +376,8 @@ int copy_layer(int layer_fd, int root_fd, struct error **err)
 
 	if (fstat(layer_fd, &st) < 0)
 		return error_errno(err, errno, "stat a layer");
+	if (change)
+		copy.change = *change;
 	copy.names = xmalloc(XATTR_NAMES_MAX);
 	copy.value = xmalloc(XATTR_NAMES_MAX);
 	result = is_opaque(layer_fd) ? empty_directory(root_fd, err) : 0;

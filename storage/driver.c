@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "rootless/userns.h"
 #include "storage/overlay.h"
@@ -17,6 +18,7 @@
 #include "util/str.h"
 
 #define DRIVER_FILE     "driver"
+#define CONTENT_FILE    "content"
 #define DRIVER_FILE_MAX 512
 
 /* What the remembered answer depends on: kernel, file system, and whether we are its root. */
@@ -33,22 +35,38 @@ static char *driver_key(const struct store *store, struct error **err)
 		store->rootless ? "userns" : "root");
 }
 
-static bool driver_recall(const struct store *store, const char *key, enum storage_driver *ret)
+/* The answer that FILE has for KEY; owned, NULL: none. */
+static char *answer_recall(const struct store *store, const char *file, const char *key)
 {
 	cleanup_error struct error *ignored = NULL; /* nothing usable there: probe */
 	cleanup_free char *text = NULL;
 	char *rest;
 
-	if (read_file_limited(store->data_fd, DRIVER_FILE, DRIVER_FILE_MAX, &text, NULL, &ignored) <
-		0)
-		return false;
+	if (read_file_limited(store->data_fd, file, DRIVER_FILE_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
 	text[strcspn(text, "\n")] = '\0';
 	rest = strchr(text, ' ');
 	if (!rest)
-		return false;
+		return NULL;
 	*rest = '\0';
-	return strcmp(rest + 1, key) == 0 && storage_driver_parse(text, ret, &ignored) == 0 &&
-	       *ret != DRIVER_AUTO;
+	return strcmp(rest + 1, key) == 0 ? steal_ptr(&text) : NULL;
+}
+
+static void answer_remember(
+	const struct store *store, const char *file, const char *answer, const char *key)
+{
+	cleanup_error struct error *ignored = NULL; /* then it is only probed again */
+	cleanup_free char *line = xasprintf("%s %s\n", answer, key);
+
+	(void)write_file_atomic(store->data_fd, file, line, strlen(line), 0600, 0, &ignored);
+}
+
+static bool driver_recall(const struct store *store, const char *key, enum storage_driver *ret)
+{
+	cleanup_error struct error *ignored = NULL; /* a word that is none: probe */
+	cleanup_free char *word = answer_recall(store, DRIVER_FILE, key);
+
+	return word && storage_driver_parse(word, ret, &ignored) == 0 && *ret != DRIVER_AUTO;
 }
 
 /* A scratch tree in tmp/ with two layers and a container, on which overlay_mount() is tried. */
@@ -132,28 +150,104 @@ static int probe_build(struct probe *probe, int dir_fd, struct error **err)
 	return 0;
 }
 
-int storage_overlay_probe(struct store *store, int userns_fd, struct error **err)
+/* BUILD a scratch tree, and RUN in the user namespace. */
+static int probe(struct store *store, int userns_fd,
+	int (*build)(struct probe *probe, int dir_fd, struct error **err),
+	int (*run)(void *data, struct error **err), struct error **err)
 {
 	cleanup_error struct error *ignored = NULL; /* the next sweep takes what is left */
 	cleanup_close int dir_fd = -1, lock = -1;
 	cleanup_free char *name = NULL;
-	struct probe probe = {.store = store};
+	struct probe scratch = {.store = store};
 	char random[17];
 	int result = -1;
 
 	random_hex(random, 16);
 	name = xasprintf("probe.%s", random);
-	probe.name = name;
+	scratch.name = name;
 	dir_fd = open_dir(store->tmp_fd, name, 0700, err);
 	if (dir_fd < 0)
 		return -1;
 	lock = lock_open(dir_fd, "lock", LOCK_EXCLUSIVE, LOCK_TRY, err);
-	if (lock >= 0 && probe_build(&probe, dir_fd, err) == 0)
-		result = userns_run(userns_fd, true, probe_run, &probe, err);
-	overlay_clear(&probe.overlay);
+	if (lock >= 0 && build(&scratch, dir_fd, err) == 0)
+		result = userns_run(userns_fd, true, run, &scratch, err);
+	overlay_clear(&scratch.overlay);
 	(void)store_remove_trees(
 		store, store->tmp_fd, (char *const[]){name, NULL}, userns_fd, &ignored);
 	return result;
+}
+
+int storage_overlay_probe(struct store *store, int userns_fd, struct error **err)
+{
+	return probe(store, userns_fd, probe_build, probe_run, err);
+}
+
+/* -------- content in another layer -------- */
+
+#define CONTENT_TEXT "content"
+
+/* Two plain files where probe_build() has layers: one has the content, one refers to it. */
+static int content_build(struct probe *probe, int dir_fd, struct error **err)
+{
+	cleanup_close int content_fd = -1, empty_fd = -1;
+
+	if (probe_build(probe, dir_fd, err) < 0)
+		return -1;
+	if (mkdirat(dir_fd, "content", 0700) < 0 || mkdirat(dir_fd, "content/dir", 0700) < 0)
+		return error_errno(err, errno, "make a directory to try");
+	content_fd =
+		openat(dir_fd, "content/dir/real", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	empty_fd = openat(dir_fd, "top/shown", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (content_fd < 0 || empty_fd < 0 ||
+		write_all(content_fd, CONTENT_TEXT, strlen(CONTENT_TEXT)) < 0 ||
+		ftruncate(empty_fd, (off_t)strlen(CONTENT_TEXT)) < 0)
+		return error_errno(err, errno, "make a file to try");
+	if (fsetxattr(empty_fd, "user.overlay.redirect", "/dir/real", 9, 0) < 0 ||
+		fsetxattr(empty_fd, "user.overlay.metacopy", "", 0, 0) < 0)
+		return error_set(err, ERR_UNSUPPORTED,
+			"the file system has no attributes of the user's (%s)", strerror(errno));
+	/* As overlay_shift() does: one layer beside it. */
+	free(probe->overlay.layers[1]);
+	probe->overlay.layers[1] = NULL;
+	probe->overlay.layer_count = 1;
+	probe->overlay.content_path = xasprintf("tmp/%s/content", probe->name);
+	return 0;
+}
+
+static int content_run(void *data, struct error **err)
+{
+	struct probe *probe = data;
+	cleanup_close int root_fd = overlay_mount(&probe->overlay, err), fd = -1;
+	char text[sizeof(CONTENT_TEXT)] = "";
+
+	if (root_fd < 0)
+		return -1;
+	/* A copy up takes it along. */
+	if (fchmodat(root_fd, "shown", 0640, 0) == 0)
+		fd = openat(root_fd, "shown", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read_full(fd, text, sizeof(text)) != (ssize_t)strlen(CONTENT_TEXT) ||
+		memcmp(text, CONTENT_TEXT, strlen(CONTENT_TEXT)) != 0)
+		return error_set(err, ERR_UNSUPPORTED, "content is not found in another layer");
+	return 0;
+}
+
+int storage_content_choose(struct store *store, int userns_fd, bool *ret, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+	cleanup_free char *key = driver_key(store, err), *word = NULL;
+
+	if (!key)
+		return -1;
+	word = answer_recall(store, CONTENT_FILE, key);
+	if (word) {
+		*ret = str_equal(word, "referred");
+		return 0;
+	}
+	*ret = probe(store, userns_fd, content_build, content_run, &why) == 0;
+	if (!*ret && why->kind != ERR_UNSUPPORTED)
+		return error_move(err, &why);
+	answer_remember(store, CONTENT_FILE, *ret ? "referred" : "copied", key);
+	return 0;
 }
 
 static bool fuse_is_there(void)
@@ -168,8 +262,8 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
 {
 	cleanup_close int userns_fd = -1;
 	const char *env = getenv("POD_STORAGE_DRIVER");
-	cleanup_error struct error *why = NULL, *ignored = NULL;
-	cleanup_free char *key = NULL, *line = NULL;
+	cleanup_error struct error *why = NULL;
+	cleanup_free char *key = NULL;
 	enum storage_driver driver;
 
 	if (wanted == DRIVER_AUTO && env && *env && storage_driver_parse(env, &wanted, err) < 0)
@@ -208,9 +302,7 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
 						  "system "
 						  "make it faster"));
 	}
-	line = xasprintf("%s %s\n", storage_driver_name(driver), key);
-	/* Not remembered, it is only probed again. */
-	(void)write_file_atomic(store->data_fd, DRIVER_FILE, line, strlen(line), 0600, 0, &ignored);
+	answer_remember(store, DRIVER_FILE, storage_driver_name(driver), key);
 	*ret = driver;
 	return 0;
 }

@@ -66,31 +66,34 @@ static int collect_blobs(struct store *store, char **keep, size_t keep_count, st
 		     : 0;
 }
 
-/* Names below layers/ that are to go, renamed so that they are no layers any more. */
+/* Names below DIR_FD, layers/ or shifted/, that are to go, renamed so that they are no layers any
+ * more. */
 static int doom_layers(
-	struct store *store, char **keep, size_t keep_count, char ***ret_doomed, struct error **err)
+	int dir_fd, char **keep, size_t keep_count, char ***ret_doomed, struct error **err)
 {
-	cleanup_dir DIR *dir = dir_open_at(store->layers_fd, ".");
+	cleanup_dir DIR *dir = dir_open_at(dir_fd, ".");
 	cleanup_strv char **unused = NULL, **doomed = NULL;
 	struct dirent *entry;
 
 	if (!dir)
-		return error_errno(err, errno, "open '%s/layers'", store->data_path);
+		return error_errno(err, errno, "open the store's layers");
 	while ((errno = 0, entry = dir_next(dir))) {
+		cleanup_free char *layer = xstrndup(entry->d_name, strcspn(entry->d_name, "."));
+
 		if (str_starts_with(entry->d_name, DOOMED))
 			strv_append(&doomed, entry->d_name);
-		else if (!is_kept(keep, keep_count, entry->d_name))
+		else if (!is_kept(keep, keep_count, layer))
 			strv_append(&unused, entry->d_name);
 	}
 	if (errno)
-		return error_errno(err, errno, "read '%s/layers'", store->data_path);
+		return error_errno(err, errno, "read the store's layers");
 	for (char **name = unused; name && *name; name++) {
 		char to[sizeof(DOOMED) + 16] = DOOMED;
 
 		/* Not by its name: a collection that was killed may have left that of an earlier
 		 * layer of the same digest. */
 		random_hex(to + sizeof(DOOMED) - 1, 16);
-		if (renameat(store->layers_fd, *name, store->layers_fd, to) < 0)
+		if (renameat(dir_fd, *name, dir_fd, to) < 0)
 			return error_errno(err, errno, "remove layer %.12s", *name);
 		strv_append(&doomed, to);
 	}
@@ -101,23 +104,30 @@ static int doom_layers(
 int store_collect(struct store *store, char **layers, char **blobs, struct error **err)
 {
 	size_t layer_count = strv_length(layers), blob_count = strv_length(blobs);
-	cleanup_close int userns_fd = -1;
-	cleanup_strv char **doomed = NULL;
+	cleanup_close int userns_fd = -1, shifted_fd = -1;
+	cleanup_strv char **doomed = NULL, **shifted = NULL;
 
 	if (layer_count)
 		qsort(layers, layer_count, sizeof(*layers), compare_strings);
 	if (blob_count)
 		qsort(blobs, blob_count, sizeof(*blobs), compare_strings);
 	(void)unlinkat(store->images_fd, REQUEST_NAME, 0); /* being done now; mostly absent */
+	shifted_fd =
+		openat(store->data_fd, SHIFTED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* The copies before what they take their content from. */
 	if (collect_blobs(store, blobs, blob_count, err) < 0 ||
-		doom_layers(store, layers, layer_count, &doomed, err) < 0)
+		(shifted_fd >= 0 &&
+			doom_layers(shifted_fd, layers, layer_count, &shifted, err) < 0) ||
+		doom_layers(store->layers_fd, layers, layer_count, &doomed, err) < 0)
 		return -1;
-	if (!doomed)
+	if (!doomed && !shifted)
 		return 0;
 	if (store->rootless) {
 		userns_fd = userns_get(store->runtime_fd, err);
 		if (userns_fd < 0)
 			return -1;
 	}
+	if (shifted && store_remove_trees(store, shifted_fd, shifted, userns_fd, err) < 0)
+		return -1;
 	return store_remove_trees(store, store->layers_fd, doomed, userns_fd, err);
 }

@@ -23,6 +23,8 @@ int store_begin_collection(struct store *store, struct error **err);
 void store_request_collection(struct store *store);
 bool store_collection_is_requested(struct store *store);
 
+#define SHIFTED "shifted" /* <hex of a layer>.<...>: made by overlay_shift() */
+
 /**
  * store_collect() - delete every layer and blob that is not named; the exclusive lock is held
  * @layers: hex diff_ids to keep, @blobs: hex digests to keep; NULL-terminated, any order; sorted

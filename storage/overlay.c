@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "rootless/userns.h"
 #include "storage/image_store.h"
 #include "storage/overlay.h"
 #include "storage/overlay_private.h"
@@ -138,6 +140,8 @@ void overlay_clear(struct overlay *overlay)
 	free(overlay->store_path);
 	strv_free(overlay->layers);
 	free(overlay->container_path);
+	free(overlay->content_path);
+	id_maps_clear(&overlay->maps);
 	close_keep_errno(overlay->mount_fd);
 	*overlay = (struct overlay){.mount_fd = -1};
 }
@@ -146,6 +150,7 @@ void overlay_clear(struct overlay *overlay)
 struct stack {
 	int lower_fds[IMAGE_LAYERS_MAX]; /* top first */
 	size_t lower_count;
+	int content_fd;        /* data-only layer, -1: none */
 	int upper_fd, work_fd; /* -1: read-only */
 	bool volatile_upper;
 };
@@ -185,6 +190,8 @@ static int mount_detached(const struct stack *stack, bool *ret_old)
 		if (fsconfig_fd_path(fs_fd, "lowerdir+", stack->lower_fds[i]) < 0)
 			return -1;
 	*ret_old = false;
+	if (stack->content_fd >= 0 && fsconfig_fd_path(fs_fd, "datadir+", stack->content_fd) < 0)
+		return -1;
 	if (fsconfig_flag(fs_fd, "userxattr") < 0)
 		return -1;
 	if (stack->upper_fd >= 0) {
@@ -233,7 +240,7 @@ static int stack_mount(
 
 	fd = mount_detached(stack, &old);
 	if (fd < 0 && old) {
-		if (mount_attached(stack, top_fd) == 0) {
+		if (stack->content_fd < 0 && mount_attached(stack, top_fd) == 0) {
 			fd = openat(top_parent_fd, top_name, O_PATH_DIR | O_NOFOLLOW);
 			if (fd < 0)
 				return error_errno(err, errno, "open the overlay");
@@ -302,7 +309,11 @@ int overlay_work_open(int container_fd, struct error **err)
 static int native_mount(const struct overlay *overlay, struct error **err)
 {
 	struct stack stack = {
-		.upper_fd = -1, .work_fd = -1, .volatile_upper = overlay->volatile_upper};
+		.content_fd = -1,
+		.upper_fd = -1,
+		.work_fd = -1,
+		.volatile_upper = overlay->volatile_upper,
+	};
 	cleanup_close int store_fd = -1, container_fd = -1;
 	int fd = -1;
 
@@ -319,9 +330,16 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 		}
 		stack.lower_fds[stack.lower_count++] = lower_fd;
 	}
+	if (overlay->content_path) {
+		stack.content_fd = openat(store_fd, overlay->content_path, O_PATH_DIR | O_NOFOLLOW);
+		if (stack.content_fd < 0) {
+			error_errno(err, errno, "open '%s'", overlay->content_path);
+			goto out;
+		}
+	}
 	if (overlay->read_only) {
 		/* Overlay wants two directories, one is its own root. */
-		fd = stack.lower_count == 1
+		fd = stack.lower_count == 1 && stack.content_fd < 0
 			     ? bind_mount(stack.lower_fds[0], true, err)
 			     : stack_mount(&stack, store_fd, overlay->layers[0], err);
 		goto out;
@@ -340,6 +358,7 @@ static int native_mount(const struct overlay *overlay, struct error **err)
 out:
 	for (size_t i = 0; i < stack.lower_count; i++)
 		close_keep_errno(stack.lower_fds[i]);
+	close_keep_errno(stack.content_fd);
 	close_keep_errno(stack.upper_fd);
 	close_keep_errno(stack.work_fd);
 	return fd;
@@ -391,4 +410,46 @@ int overlay_start(struct overlay *overlay, int userns_fd, struct error **err)
 		break;
 	}
 	return 0;
+}
+
+/* For the child of overlay_mount_outside(). */
+struct outside {
+	int (*fn)(void *data, struct error **err);
+	void *data;
+	int socket_fd;
+};
+
+static int outside_run(void *data, struct error **err)
+{
+	const struct outside *outside = data;
+	cleanup_close int fd = outside->fn(outside->data, err), tree_fd = -1;
+
+	if (fd < 0)
+		return -1;
+	/* What is attached here goes with this mount namespace: a copy does not. EINVAL: it is
+	 * detached already. */
+	tree_fd = (int)syscall(SYS_open_tree, fd, "",
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (tree_fd < 0 && errno != EINVAL)
+		return error_errno(err, errno, "detach the container's root");
+	if (fd_send(outside->socket_fd, tree_fd >= 0 ? tree_fd : fd) < 0)
+		return error_errno(err, errno, "hand over the container's root");
+	return 0;
+}
+
+int overlay_mount_outside(
+	int userns_fd, int (*fn)(void *data, struct error **err), void *data, struct error **err)
+{
+	cleanup_close int our_fd = -1, child_fd = -1;
+	struct outside outside = {.fn = fn, .data = data};
+	int ends[2], fd;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(err, errno, "make a socket pair");
+	our_fd = ends[0];
+	child_fd = outside.socket_fd = ends[1];
+	if (userns_run(userns_fd, true, outside_run, &outside, err) < 0)
+		return -1;
+	fd = fd_receive(our_fd);
+	return fd < 0 ? error_errno(err, errno, "take the container's root") : fd;
 }

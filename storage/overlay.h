@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "rootless/idmap.h"
 #include "storage/store.h"
 #include "util/error.h"
 
@@ -45,6 +46,14 @@ int storage_driver_choose(struct store *store, enum storage_driver wanted, enum 
  */
 int storage_overlay_probe(struct store *store, int userns_fd, struct error **err);
 
+/**
+ * storage_content_choose() - does the kernel take the content of files from a data-only layer that
+ * the user may mount? Tried on scratch layers once for each kernel and file system (file
+ * "content").
+ * @userns_fd: the base user namespace; -1: none is needed
+ */
+int storage_content_choose(struct store *store, int userns_fd, bool *ret, struct error **err);
+
 /* Everything overlay_mount() needs, prepared before init is cloned; owned. */
 struct overlay {
 	enum storage_driver driver;
@@ -56,6 +65,8 @@ struct overlay {
 	char *container_path; /* absolute path of containers/<id>; NULL: read-only */
 	dev_t container_dev;
 	ino_t container_ino;
+	char *content_path;  /* data-only layer below all others, apart from them; NULL: none */
+	struct id_maps maps; /* fuse-overlayfs and vfs: overlay_shift()'s; empty: none */
 	int mount_fd;        /* fuse-overlayfs: the mount that overlay_start() made; else -1 */
 	bool volatile_upper; /* --rm only: an upper once mounted volatile can never be mounted again
 			      */
@@ -75,6 +86,29 @@ int overlay_prepare(struct store *store, char *const *diff_ids, size_t count, in
 void overlay_clear(struct overlay *overlay);
 
 /**
+ * overlay_shift() - show the layers with other owners; between overlay_prepare() and _start()
+ * @maps: owner n of a layer is to be the map's host id of n, in the words of the base user
+ *        namespace; borrowed
+ * @userns_fd: the base user namespace; -1: none
+ * @err: ERR_UNSUPPORTED: a file's owner is none that MAPS has; ERR_NOT_FOUND, ERR_SYSTEM
+ *
+ * Native overlay shows owners as they are stored, and nobody but the host's root could map a
+ * layer's ids on the way. So the layers are copied, on top of each other, once for each map:
+ *
+ *   shifted/<hex of the top layer>.meta-<hash of layers and maps>/diff/
+ *           directories, links and empty files; their content is found in the layers themselves
+ *           through the data-only layer "layers/". Linux 6.16, which takes that from who is not the
+ *           host's root for the last of the other layers only: hence a single one.
+ *   shifted/<hex>.copy-<hash>/diff/
+ *           with content, by reference where the file system can (FICLONE)
+ *
+ * Made in tmp/shift.<random>/ and renamed in when they are whole and synced; the collection takes
+ * them with the top layer (gc.h). fuse-overlayfs maps by itself; vfs copies anyway.
+ */
+int overlay_shift(struct store *store, struct overlay *overlay, const struct id_maps *maps,
+	int userns_fd, struct error **err);
+
+/**
  * overlay_start() - what the driver needs outside the container before overlay_mount(): nothing for
  * native overlay; a detached mount and a running server for fuse-overlayfs; the copy of the image
  * for vfs, made once per container. Called after overlay_prepare(), under the container's lock.
@@ -86,6 +120,15 @@ void overlay_clear(struct overlay *overlay);
  * the last mount is gone (overlay_clear() drops the one held here); whoever inherits it reaps it.
  */
 int overlay_start(struct overlay *overlay, int userns_fd, struct error **err);
+
+/**
+ * overlay_mount_outside() - overlay_mount() and more in a child in USERNS_FD, for a container in a
+ * user namespace below that one
+ * @fn: as overlay_mount(), called as root of USERNS_FD in a mount namespace of its own
+ * Returns: a detached mount's descriptor
+ */
+int overlay_mount_outside(
+	int userns_fd, int (*fn)(void *data, struct error **err), void *data, struct error **err);
 
 /**
  * overlay_mount() - mount, as root of the user namespace, in the mount namespace it is to live in

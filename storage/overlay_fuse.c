@@ -158,6 +158,16 @@ static int setup_run(void *data, struct error **err)
 	return work_fd < 0 ? -1 : 0;
 }
 
+/* What is STORED, what is SHOWN, how many; with colons throughout. */
+static void add_mapping(
+	struct strbuf *options, const char *name, const struct id_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		strbuf_addf(options, "%s%s%u:%u:%u", i ? ":" : name, i ? "" : "=",
+			ranges[i].container_id, ranges[i].host_id, ranges[i].count);
+	strbuf_addch(options, ',');
+}
+
 static int server_start(
 	const struct overlay *overlay, int device_fd, int userns_fd, struct error **err)
 {
@@ -190,6 +200,10 @@ static int server_start(
 		passed[count++] = (struct spawn_fd){work_fd, SERVER_WORK_FD};
 		if (overlay->volatile_upper)
 			strbuf_addstr(&options, "volatile,");
+	}
+	if (overlay->maps.uids) {
+		add_mapping(&options, "uidmapping", overlay->maps.uids, overlay->maps.uid_count);
+		add_mapping(&options, "gidmapping", overlay->maps.gids, overlay->maps.gid_count);
 	}
 	first_lower = count;
 	for (size_t i = 0; i < overlay->layer_count; i++) {

@@ -18,13 +18,15 @@
 
 static int vfs_copy(const struct overlay *overlay, int store_fd, int root_fd, struct error **err)
 {
+	const struct copy_change change = {.maps = overlay->maps.uids ? &overlay->maps : NULL};
+
 	for (size_t i = overlay->layer_count; i-- > 0;) {
 		cleanup_close int layer_fd = openat(store_fd, overlay->layers[i],
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (layer_fd < 0)
 			return error_errno(err, errno, "open layer '%s'", overlay->layers[i]);
-		if (copy_layer(layer_fd, root_fd, err) < 0)
+		if (copy_layer(layer_fd, root_fd, &change, err) < 0)
 			return -1;
 	}
 	return 0;
