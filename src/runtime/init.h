@@ -16,9 +16,9 @@ struct init_context {
 	int caller_fd; /* the caller's end, to be closed in init */
 	/* a namespace to join that is the caller's own: nothing may be set in it */
 	bool is_callers[NAMESPACE_COUNT];
-	bool privileged; /* no user namespace between us and the host: device nodes can be made */
-	int time_fd;     /* time namespace to join, -1: none */
-	int *idmap_fds;  /* of each mount: made by the caller with its ids, -1; NULL: none has */
+	bool privileged;  /* no user namespace between us and the host: device nodes can be made */
+	int time_fd;      /* time namespace to join, -1: none */
+	int *outside_fds; /* of each mount: made by the caller (outside.h), -1; NULL: none is */
 	/* filled in on the way */
 	int ns_fd;         /* /proc/self/ns, of who is started later by another process; -1 */
 	int root_fd;       /* the root mount, attached */
@@ -66,6 +66,9 @@ int init_make_mount(struct init_context *context, const struct runtime_mount *mo
 	const struct mount_options *opts, struct error **err);
 
 /* mounts.c */
+/** init_clone_source() - a detached copy of a bind mount's source, in the mount namespace that we
+ * are in. Returns its descriptor. @err: ERR_CONFLICT: it is another file now */
+int init_clone_source(const struct runtime_mount *mount, bool recursive, struct error **err);
 int init_mount_all(struct init_context *context, struct error **err);
 
 /* masks.c */

@@ -17,7 +17,7 @@
 
 /* The source of a bind mount. A descriptor of the caller belongs to another mount namespace, from
  * which nothing can be copied: it is found again by its path, and must be the same file. */
-static int clone_source(const struct runtime_mount *mount, bool recursive, struct error **err)
+int init_clone_source(const struct runtime_mount *mount, bool recursive, struct error **err)
 {
 	char path[4096];
 	const char *source = mount->source;
@@ -215,10 +215,10 @@ int init_make_mount(struct init_context *context, const struct runtime_mount *mo
 		if (opts->mount_flags & MS_I_VERSION)
 			return error_set(err, ERR_INVALID,
 				"option 'iversion' is for file systems, not for a bind mount");
-		if (context->idmap_fds && context->idmap_fds[number] >= 0)
-			fd = steal_fd(&context->idmap_fds[number]);
+		if (context->outside_fds && context->outside_fds[number] >= 0)
+			fd = steal_fd(&context->outside_fds[number]);
 		else
-			fd = clone_source(
+			fd = init_clone_source(
 				mount, opts->recursive || strcmp(type, "rbind") == 0, err);
 		if (fd >= 0 && mount_apply(fd, opts) < 0)
 			return error_errno(err, errno, "bind '%s': set its options",

@@ -21,12 +21,12 @@
 #include "runtime/check.h"
 #include "runtime/helper.h"
 #include "runtime/hooks.h"
-#include "runtime/idmap.h"
 #include "runtime/init.h"
 #include "runtime/intel_rdt.h"
 #include "runtime/listener.h"
 #include "runtime/namespaces.h"
 #include "runtime/net_devices.h"
+#include "runtime/outside.h"
 #include "runtime/process_plan.h"
 #include "runtime/runtime.h"
 #include "runtime/single_id.h"
@@ -145,6 +145,10 @@ static int helper_main(void *data)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (opts->cgroup_fd >= 0 && opts->userns_fd >= 0)
 		in_group = helper_enter_group(opts->cgroup_fd);
+	/* The outer one's root may join what belongs to it, and both. */
+	if (opts->is_nested && opts->outer_userns_fd >= 0 &&
+		setns(opts->outer_userns_fd, CLONE_NEWUSER) < 0)
+		return helper_fail(helper, errno, "join the outer user namespace");
 	/* What belongs to our own user namespace is out of reach from a new one. */
 	for (int i = 0; opts->userns_fd >= 0 && i < NAMESPACE_COUNT; i++)
 		joined[i] = can_join(helper, i) &&
@@ -161,7 +165,8 @@ static int helper_main(void *data)
 		if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
 			return helper_fail(helper, errno, "drop supplementary groups");
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the id change set the default again */
-		if (spec->uid_mapping_count &&
+		/* One that others handed out. In a nested one /proc has other words for the ids. */
+		if (spec->uid_mapping_count && !opts->is_nested &&
 			(!map_matches("/proc/self/uid_map", spec->uid_mappings,
 				 spec->uid_mapping_count) ||
 				!map_matches("/proc/self/gid_map", spec->gid_mappings,
@@ -450,10 +455,10 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 			&plan, &len, err) < 0)
 		return -1;
 	context.plan = plan;
-	if (idmap_prepare(spec, opts, &context.idmap_fds, err) < 0)
+	if (outside_mounts(spec, opts, &context.outside_fds, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		idmap_free(spec, context.idmap_fds);
+		outside_mounts_free(spec, context.outside_fds);
 		return error_errno(err, errno, "make a socket pair");
 	}
 	instance.sync_fd = pair[0];
@@ -485,7 +490,7 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (opened[i])
 			close_keep_errno(helper.join_fds[i]);
-	idmap_free(spec, context.idmap_fds); /* init has its own */
+	outside_mounts_free(spec, context.outside_fds); /* init has its own */
 	if (result < 0) {
 		runtime_instance_destroy(&instance);
 		return -1;

@@ -42,6 +42,11 @@ struct runtime_options {
 	/* User namespace: descriptor to join (borrowed), -1: none (real privileges, or --userns
 	 * host is expressed by the caller's choice). */
 	int userns_fd;
+	/* The user namespace is one of its own ids below this one (borrowed; -1: below ours), where
+	 * the sources of bind mounts have to be looked for: root of the container may see nothing
+	 * of the host. Only with is_nested. */
+	int outer_userns_fd;
+	bool is_nested;
 	struct root_mounter root;
 	/* The process's stdio (borrowed). With spec->process.terminal they are ignored: init makes
 	 * the terminal in the container's devpts and its master comes back in the instance. */
