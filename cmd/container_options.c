@@ -15,6 +15,7 @@
 #include "cmd/limit_rows.h"
 #include "cmd/progress.h"
 #include "container/build.h"
+#include "container/idmaps.h"
 #include "container/parse_env.h"
 #include "network/network.h"
 #include "storage/overlay.h"
@@ -84,6 +85,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_BOOL("env-host", 0, T, env_host, "Hand on the whole environment of pod"),   \
 		OPTION_STRV("expose", 0, T, exposed_ports, "PORT[-PORT][/PROTOCOL]",               \
 			"Add a port to those that the image exposes"),                             \
+		OPTION_STRV("gidmap", 0, T, gid_maps, "ID:FROM:COUNT",                             \
+			"Ids of the container's groups; alone it counts for users too"),           \
 		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
 		HEALTH_ROWS(T, health),                                                            \
 		OPTION_STRING(                                                                     \
@@ -160,6 +163,10 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		"stop-signal", 0, T, stop_signal, "SIGNAL", "Signal that stops the container"),    \
 		OPTION_UINT32("stop-timeout", 0, T, stop_timeout_s, "SECONDS",                     \
 			"Seconds from the stop signal to SIGKILL", .default_text = "10"),          \
+		OPTION_STRING("subgidname", 0, T, subgid_name, "NAME",                             \
+			"Groups of the container are those of NAME in /etc/subgid"),               \
+		OPTION_STRING("subuidname", 0, T, subuid_name, "NAME",                             \
+			"Users of the container are those of NAME in /etc/subuid"),                \
 		OPTION_STRV("sysctl", 0, T, sysctls, "NAME=VALUE",                                 \
 			"Set a kernel parameter of the container's namespaces"),                   \
 		OPTION_UINT32("timeout", 0, T, timeout_s, "SECONDS",                               \
@@ -172,6 +179,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_BOOL("tty", 't', T, terminal, "Give the container a terminal"),             \
 		OPTION_STRING("tz", 0, T, time_zone, "ZONE",                                       \
 			"Time zone of the container, as Europe/Berlin, or local"),                 \
+		OPTION_STRV("uidmap", 0, T, uid_maps, "ID:FROM:COUNT",                             \
+			"Ids of the container's users: FROM 0 is you, 1.. your subordinate ids"),  \
 		OPTION_STRV("ulimit", 0, T, ulimits, "NAME=SOFT[:HARD]", "Set a resource limit"),  \
 		OPTION_STRING("umask", 0, T, umask, "MODE", "Umask of the container's processes",  \
 			.default_text = "0022"),                                                   \
@@ -180,7 +189,8 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_BOOL("unsetenv-all", 0, T, unset_env_all,                                   \
 			"Leave out all variables of the image's and default ones"),                \
 		OPTION_STRING("user", 'u', T, user, "USER[:GROUP]", "Run as this user"),           \
-		OPTION_STRING("userns", 0, T, userns, "MODE", "User namespace: host"),             \
+		OPTION_STRING("userns", 0, T, userns, "MODE",                                      \
+			"User namespace: host, keep-id[:uid=N,gid=N], nomap, auto[:size=N]"),      \
 		OPTION_STRING(                                                                     \
 			"uts", 0, T, uts, "MODE", "UTS namespace", .words = namespace_modes),      \
 		OPTION_STRING("variant", 0, T, pull_flags.variant, "VARIANT",                      \
@@ -217,7 +227,8 @@ void container_options_clear(struct container_options *opts)
 		&opts->labels, &opts->label_files, &opts->annotations, &opts->ulimits,
 		&opts->dns_servers, &opts->dns_searches, &opts->dns_options, &opts->add_hosts,
 		&opts->devices, &opts->groups, &opts->log_options, &opts->exposed_ports,
-		&opts->sysctls, &opts->unset_env, &opts->volumes_from, &opts->attach};
+		&opts->sysctls, &opts->unset_env, &opts->volumes_from, &opts->attach,
+		&opts->uid_maps, &opts->gid_maps};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
 		strv_free(*strvs[i]);
@@ -406,11 +417,6 @@ static int fill_config(struct store *store, const struct container_options *opts
 	if (opts->entrypoint_given &&
 		entrypoint_parse(opts->entrypoint, &config->entrypoint, err) < 0)
 		return -1;
-	if (opts->userns && *opts->userns && !str_equal(opts->userns, "host"))
-		return error_set(err, ERR_UNSUPPORTED,
-			"--userns '%s' is not available in this version: use host (the default)",
-			opts->userns);
-	config->userns_mode = xstrdup_null(opts->userns);
 	if (namespace_mode(store, "pid", opts->pid, &config->pid_mode, err) < 0 ||
 		namespace_mode(store, "ipc", opts->ipc, &config->ipc_mode, err) < 0 ||
 		namespace_mode(store, "uts", opts->uts, &config->uts_mode, err) < 0)
@@ -528,7 +534,7 @@ int container_options_make(struct command_context *ctx, struct store *store,
 {
 	cleanup_container_config struct container_config *config = xcalloc(1, sizeof(*config));
 	cleanup_image struct image *image = NULL;
-	cleanup_close int image_lock_fd = -1;
+	cleanup_close int image_lock_fd = -1, ids_lock_fd = -1;
 	struct container_request request = {
 		.config = config,
 		.command = argc > 1 ? argv + 1 : NULL,
@@ -547,6 +553,13 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.make_sources = docker_called(),
 		.exposed_ports = opts->exposed_ports,
 		.health = opts->health,
+	};
+	const struct idmaps_request idmaps = {
+		.userns = opts->userns,
+		.uid_maps = opts->uid_maps,
+		.gid_maps = opts->gid_maps,
+		.subuid_name = opts->subuid_name,
+		.subgid_name = opts->subgid_name,
 	};
 	enum storage_driver driver, wanted = DRIVER_AUTO;
 	cleanup_strv char **notes = NULL, **mounts_from = NULL;
@@ -588,8 +601,10 @@ int container_options_make(struct command_context *ctx, struct store *store,
 	if (gather_mounts_from(store, opts->volumes_from, &mounts_from, err) < 0)
 		return -1;
 	request.mounts_from = mounts_from;
-	if (container_config_build(&request, image, err) < 0)
+	if (container_config_build(&request, image, err) < 0 ||
+		idmaps_choose(store, &idmaps, config, &ids_lock_fd, err) < 0)
 		return -1;
+	idmaps_default_user(config);
 	if (opts->replace && replace_container(store, opts->name, err) < 0)
 		return -1;
 	if (opts->hold_signals)

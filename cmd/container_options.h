@@ -19,6 +19,7 @@ struct container_options {
 	const char *name, *workdir, *user, *network, *entrypoint, *hostname, *pull, *userns, *pid,
 		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
 	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj, *sdnotify, *conmon_pidfile;
+	const char *subuid_name, *subgid_name;
 	const char *domainname, *umask, *time_zone, *image_volumes;
 	struct limit_options limits;
 	struct pull_flags pull_flags;
@@ -27,7 +28,7 @@ struct container_options {
 	char **env, **env_files, **volumes, **mounts, **tmpfs, **ports, **cap_add, **cap_drop,
 		**security_opts, **labels, **label_files, **annotations, **ulimits, **dns_servers,
 		**dns_searches, **dns_options, **add_hosts, **devices, **groups, **log_options,
-		**exposed_ports, **sysctls, **unset_env, **volumes_from;
+		**exposed_ports, **sysctls, **unset_env, **volumes_from, **uid_maps, **gid_maps;
 	uint64_t shm_size_bytes;
 	uint32_t stop_timeout_s, timeout_s;
 	/* run alone */

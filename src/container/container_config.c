@@ -65,6 +65,8 @@ static const struct field fields[] = {
 	FIELD("ipcMode", ipc_mode),
 	FIELD("utsMode", uts_mode),
 	FIELD("usernsMode", userns_mode),
+	FIELD("uidMap", uid_map),
+	FIELD("gidMap", gid_map),
 	FIELD("hostname", hostname),
 	FIELD("domainname", domainname),
 	FIELD("sysctls", sysctls),

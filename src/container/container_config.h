@@ -45,10 +45,11 @@ struct container_config {
 
 	/* Namespaces: "" is the default (a new one), "host", "container:<id>". */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode;
-	char *hostname;   /* NULL: the id's first 12 digits */
-	char *domainname; /* NULL: the host's */
-	char **sysctls;   /* "name=value" */
-	bool no_hosts;    /* /etc/hosts is the image's */
+	char **uid_map, **gid_map; /* container/idmaps.h; NULL: the base user namespace's */
+	char *hostname;            /* NULL: the id's first 12 digits */
+	char *domainname;          /* NULL: the host's */
+	char **sysctls;            /* "name=value" */
+	bool no_hosts;             /* /etc/hosts is the image's */
 	uint64_t shm_size_bytes;
 
 	/* Limits. */

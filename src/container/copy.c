@@ -12,6 +12,7 @@
 
 #include "container/copy.h"
 #include "container/copy_files.h"
+#include "container/idmaps.h"
 #include "container/parse_mount.h"
 #include "monitor/client.h"
 #include "rootless/idmap.h"
@@ -30,7 +31,8 @@
 /* A container's files, made reachable: by joining its mount namespace, or by mounting its root. */
 struct copy_files {
 	struct container *container; /* NULL: the host */
-	int userns_fd;               /* -1: none needed */
+	int userns_fd;               /* the base user namespace; -1: none needed */
+	int nested_fd;               /* the container's own below it, -1: the same */
 	int mount_ns_fd;             /* of a running container, else -1 */
 	int lock_fd;                 /* of a stopped one, held until the copy has ended */
 	bool has_overlay;
@@ -44,6 +46,7 @@ struct copy_files {
 static void copy_files_clear(struct copy_files *files)
 {
 	close_keep_errno(files->userns_fd);
+	close_keep_errno(files->nested_fd);
 	close_keep_errno(files->mount_ns_fd);
 	if (files->has_overlay)
 		overlay_clear(&files->overlay);
@@ -56,7 +59,8 @@ static void copy_files_clear(struct copy_files *files)
 	free(files->place);
 	close_keep_errno(files->lock_fd);
 }
-#define COPY_FILES_INIT ((struct copy_files){.userns_fd = -1, .mount_ns_fd = -1, .lock_fd = -1})
+#define COPY_FILES_INIT                                                                            \
+	((struct copy_files){.userns_fd = -1, .nested_fd = -1, .mount_ns_fd = -1, .lock_fd = -1})
 
 /* -------- before the children -------- */
 
@@ -83,17 +87,26 @@ static int prepare_running(struct store *store, struct copy_files *files, struct
 {
 	cleanup_error struct error *ignored = NULL;
 	cleanup_close int monitor_fd = container_connect(store, files->container, &ignored);
+	bool is_nested;
+	int *own_fd;
 
 	/* Without the runtime directory, or without a monitor, there is still init itself. */
 	files->mount_ns_fd = monitor_fd >= 0 ? monitor_namespace(monitor_fd, NAMESPACE_MOUNT, err)
 					     : open_namespace(files->container, "mnt", err);
 	if (files->mount_ns_fd < 0)
 		return -1;
-	if (!store->rootless)
+	is_nested = idmaps_is_nested(files->container->config);
+	own_fd = is_nested ? &files->nested_fd : &files->userns_fd;
+	if (is_nested && store->rootless) {
+		files->userns_fd = userns_get(store->runtime_fd, err);
+		if (files->userns_fd < 0)
+			return -1;
+	}
+	if (!is_nested && !store->rootless)
 		return 0;
-	files->userns_fd = monitor_fd >= 0 ? monitor_namespace(monitor_fd, NAMESPACE_USER, err)
-					   : open_namespace(files->container, "user", err);
-	return files->userns_fd < 0 ? -1 : 0;
+	*own_fd = monitor_fd >= 0 ? monitor_namespace(monitor_fd, NAMESPACE_USER, err)
+				  : open_namespace(files->container, "user", err);
+	return *own_fd < 0 ? -1 : 0;
 }
 
 static int prepare_mounts(struct store *store, struct copy_files *files, struct error **err)
@@ -146,12 +159,17 @@ static int prepare_stopped(struct store *store, struct copy_files *files, struct
 		if (files->userns_fd < 0)
 			return -1;
 	}
+	files->nested_fd = idmaps_nest(config, files->userns_fd, err);
+	if (files->nested_fd < 0 && *err)
+		return -1;
 	if (!config->rootfs) {
 		if (storage_driver_parse(config->storage_driver, &driver, err) < 0 ||
 			overlay_prepare(store, config->diff_ids, strv_length(config->diff_ids),
 				files->container->dir_fd, driver, &files->overlay, err) < 0)
 			return -1;
 		files->has_overlay = true;
+		if (idmaps_shift(store, config, &files->overlay, files->userns_fd, err) < 0)
+			return -1;
 		if (overlay_start(&files->overlay, files->userns_fd, err) < 0)
 			return -1;
 	}
@@ -244,6 +262,10 @@ static int enter(struct copy_files *files, struct copy_root *ret, struct error *
 	}
 	if (files->mount_ns_fd < 0) {
 		fd = mount_stopped(files, err);
+		/* Its ids, and its root's rights over them. */
+		if (fd >= 0 && files->nested_fd >= 0 &&
+			userns_enter(files->nested_fd, false, err) < 0)
+			return -1;
 	} else {
 		if (setns(files->mount_ns_fd, CLONE_NEWNS) < 0)
 			return error_errno(err, errno, "join the container's mount namespace");
@@ -322,10 +344,18 @@ static int unpack_half(void *data, struct error **err)
 
 /* -------- the two together -------- */
 
+/* Where a half begins: in a running container at once in its own user namespace, from where alone
+ * its mount namespace can be joined. */
+static int first_userns(const struct copy_files *files)
+{
+	return files->mount_ns_fd >= 0 && files->nested_fd >= 0 ? files->nested_fd
+								: files->userns_fd;
+}
+
 /* One child and the caller's own stream. */
 static int run_one(struct half *half, int (*fn)(void *, struct error **), struct error **err)
 {
-	return userns_run(half->files->userns_fd,
+	return userns_run(first_userns(half->files),
 		half->files->mount_ns_fd < 0 && half->files->container, fn, half, err);
 }
 
@@ -341,11 +371,11 @@ static int run_two(struct half *source, struct half *destination, struct error *
 		return error_errno(err, errno, "make a socket pair");
 	pack_fd = source->stream_fd = destination->other_fd = pair[0];
 	unpack_fd = destination->stream_fd = source->other_fd = pair[1];
-	if (userns_run_begin(source->files->userns_fd,
+	if (userns_run_begin(first_userns(source->files),
 		    source->files->container && source->files->mount_ns_fd < 0, pack_half, source,
 		    &packer, err) < 0)
 		return -1;
-	if (userns_run_begin(destination->files->userns_fd,
+	if (userns_run_begin(first_userns(destination->files),
 		    destination->files->container && destination->files->mount_ns_fd < 0,
 		    unpack_half, destination, &unpacker, &unpack_error) < 0)
 		unpacker.pid = 0;

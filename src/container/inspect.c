@@ -579,7 +579,15 @@ static int put_host_config(struct json_writer *w, const struct container_config 
 	if (config->sysctls)
 		put_map(w, "Sysctls", config->sysctls);
 	put_mode(w, "UTSMode", config->uts_mode);
-	json_put_string(w, "UsernsMode", or_empty(config->userns_mode));
+	json_put_string(
+		w, "UsernsMode", config->uid_map ? "private" : or_empty(config->userns_mode));
+	if (config->uid_map) {
+		json_write_key(w, "IDMappings");
+		json_write_object_begin(w);
+		json_put_strv(w, "UidMap", config->uid_map);
+		json_put_strv(w, "GidMap", config->gid_map);
+		json_write_object_end(w);
+	}
 	json_put_uint(w, "ShmSize", config->shm_size_bytes);
 	json_put_string(w, "Runtime", "pod");
 	json_put_bool(w, "Init", config->init);

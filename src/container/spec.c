@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cgroup/file.h"
+#include "container/idmaps.h"
 #include "container/parse_env.h"
 #include "container/spec.h"
 #include "container/spec_devices.h"
@@ -34,6 +35,9 @@ void container_spec_free(struct container_spec *plan)
 	for (size_t i = 0; i < plan->fd_count; i++)
 		close_keep_errno(plan->fds[i]);
 	free(plan->fds);
+	free(plan->own_fds);
+	id_maps_clear(&plan->maps);
+	close_keep_errno(plan->outside_root_fd);
 	free(plan->rootfs);
 	free(plan);
 }
@@ -43,6 +47,14 @@ int container_spec_keep_fd(struct container_spec *plan, int fd)
 	array_grow(plan->fds, plan->fd_count, plan->fd_capacity);
 	plan->fds[plan->fd_count++] = fd;
 	return fd;
+}
+
+void container_spec_own(struct container_spec *plan, int fd)
+{
+	if (!plan->is_nested || fd < 0)
+		return;
+	array_grow(plan->own_fds, plan->own_count, plan->own_capacity);
+	plan->own_fds[plan->own_count++] = fd;
 }
 
 /* In init, inside its mount namespace: the root, from layers or (--rootfs) an existing directory,
@@ -70,13 +82,37 @@ static int mount_root(void *data, struct error **err)
 	return steal_fd(&fd);
 }
 
+/* The same for a container with ids of its own: as root of the base user namespace, where files of
+ * ids that the container has not can be read, before init exists. */
+static int mount_root_outside(void *data, struct error **err)
+{
+	struct container_spec *plan = data;
+	uint32_t uid = id_to_host(plan->maps.uids, plan->maps.uid_count, 0);
+	uint32_t gid = id_to_host(plan->maps.gids, plan->maps.gid_count, 0);
+
+	/* Without a root of its own the container has no owner for them. */
+	for (size_t i = 0; uid != UINT32_MAX && gid != UINT32_MAX && i < plan->own_count; i++)
+		if (fchown(plan->own_fds[i], uid, gid) < 0)
+			return error_errno(err, errno, "give the container its own files");
+	return mount_root(plan, err);
+}
+
+/* In init: what was mounted outside. */
+static int take_root(void *data, struct error **err)
+{
+	const struct container_spec *plan = data;
+	int fd = fcntl(plan->outside_root_fd, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? error_errno(err, errno, "take the container's root") : fd;
+}
+
 static int prepare_root(struct store *store, struct container *container,
 	struct container_spec *plan, struct error **err)
 {
 	const struct container_config *config = container->config;
 	enum storage_driver driver;
 
-	plan->root = (struct root_mounter){mount_root, plan};
+	plan->root = (struct root_mounter){plan->is_nested ? take_root : mount_root, plan};
 	if (config->rootfs) {
 		plan->rootfs = xstrdup(config->rootfs);
 		return 0;
@@ -262,6 +298,8 @@ static struct runtime_id_range *copy_ranges(const struct id_range *ranges, size_
 
 static void set_user_namespace(struct runtime_spec *spec, const struct id_maps *maps)
 {
+	if (!maps)
+		return;
 	spec->namespaces[NAMESPACE_USER].mode = NAMESPACE_JOIN;
 	spec->uid_mappings = copy_ranges(maps->uids, maps->uid_count);
 	spec->uid_mapping_count = maps->uid_count;
@@ -280,8 +318,19 @@ int container_spec_prepare(struct store *store, struct container *container,
 	plan->spec = spec = runtime_spec_new();
 	spec->root_readonly = config->read_only;
 	spec->privileged = config->privileged;
-	if (maps)
+	plan->outside_root_fd = -1;
+	plan->is_nested = idmaps_is_nested(config);
+	if (plan->is_nested) {
+		struct id_maps all;
+
+		if (idmaps_read(config, &plan->maps, err) < 0)
+			return -1;
+		idmaps_to_host(&plan->maps, maps, &all);
+		set_user_namespace(spec, &all);
+		id_maps_clear(&all);
+	} else {
 		set_user_namespace(spec, maps);
+	}
 	set_namespace(spec, NAMESPACE_MOUNT);
 	if (!str_equal(config->cgroupns_mode, "host"))
 		set_namespace(spec, NAMESPACE_CGROUP);
@@ -308,9 +357,18 @@ int container_spec_prepare(struct store *store, struct container *container,
 	return 0;
 }
 
-int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err)
+int container_spec_finish(
+	struct store *store, struct container_spec *plan, int userns_fd, struct error **err)
 {
-	return plan->rootfs ? 0 : overlay_start(&plan->overlay, userns_fd, err);
+	if (plan->is_nested && !plan->rootfs &&
+		overlay_shift(store, &plan->overlay, &plan->maps, userns_fd, err) < 0)
+		return -1;
+	if (!plan->rootfs && overlay_start(&plan->overlay, userns_fd, err) < 0)
+		return -1;
+	if (!plan->is_nested)
+		return 0;
+	plan->outside_root_fd = overlay_mount_outside(userns_fd, mount_root_outside, plan, err);
+	return plan->outside_root_fd < 0 ? -1 : 0;
 }
 
 int container_spec_write(

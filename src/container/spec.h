@@ -22,7 +22,13 @@ struct container_spec {
 	struct runtime_spec *spec;
 	struct root_mounter root; /* points into this struct */
 	struct overlay overlay;
-	char *rootfs; /* --rootfs: absolute path */
+	char *rootfs;        /* --rootfs: absolute path */
+	bool is_nested;      /* the container has ids of its own: idmaps.h */
+	struct id_maps maps; /* them, in the words of the base user namespace */
+	int outside_root_fd; /* then: the root, mounted outside; -1 else */
+	/* What is to belong to root of such a container; borrowed. */
+	int *own_fds;
+	size_t own_count, own_capacity;
 	struct network_options network;
 	enum monitor_log_driver log_driver;
 	uint64_t log_max_size_bytes; /* 0 unlimited */
@@ -36,15 +42,20 @@ struct container_spec {
 /**
  * container_spec_prepare() - everything that can be said before the user namespace is there:
  * options read again, layers and volumes opened, /etc files written into the container's directory
- * @maps: of the user namespace, NULL without one; init checks that the namespace has them
+ * @maps: of the base user namespace, NULL without one; init checks that the namespace has them
  * @err: ERR_NOT_FOUND (layer, volume or mount source, named), ERR_INVALID, ERR_UNSUPPORTED
  */
 int container_spec_prepare(struct store *store, struct container *container,
 	const struct id_maps *maps, struct container_spec **ret, struct error **err);
 
-/** container_spec_finish() - what needs the user namespace: fuse-overlayfs' server, the vfs root.
- */
-int container_spec_finish(struct container_spec *plan, int userns_fd, struct error **err);
+/** container_spec_finish() - what needs the base user namespace: fuse-overlayfs' server, the vfs
+ * root; for a container with ids of its own the layers with other owners, and the root itself */
+int container_spec_finish(
+	struct store *store, struct container_spec *plan, int userns_fd, struct error **err);
+
+/** container_spec_own() - FD (borrowed; -1: nothing) is given to root of a container with ids of
+ * its own by container_spec_finish() */
+void container_spec_own(struct container_spec *plan, int fd);
 
 /** container_spec_write() - config.json: the OCI spec that is used, for people and tools. */
 int container_spec_write(

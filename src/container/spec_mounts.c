@@ -34,11 +34,14 @@ static int add_file(struct container_files *files, const char *name, const char 
 
 	if (strv_contains(files->taken, path))
 		return 0;
+	/* Of an earlier start it may belong to root of the container. */
+	if (plan->is_nested)
+		(void)unlinkat(files->container->dir_fd, name, 0);
 	fd = openat(files->container->dir_fd, name,
 		O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s' for the container", name);
-	container_spec_keep_fd(plan, fd);
+	container_spec_own(plan, container_spec_keep_fd(plan, fd));
 	if (write_all(fd, text, strlen(text)) < 0)
 		return error_errno(err, errno, "write '%s' for the container", name);
 	source = xasprintf(

@@ -13,6 +13,7 @@
 
 #include "container/container.h"
 #include "container/events.h"
+#include "container/idmaps.h"
 #include "container/journal.h"
 #include "container/limits.h"
 #include "container/ports.h"
@@ -64,6 +65,7 @@ struct start {
 	struct container *container;
 	struct container_spec *plan;
 	int lock_fd, program_fd, userns_fd, log_fd;
+	int nested_fd; /* the container's own user namespace below userns_fd; -1: it is that */
 	int reply_command_fd, reply_monitor_fd;
 	int client_command_fd, client_monitor_fd;
 	/* the container's ends, and the monitor's */
@@ -83,9 +85,10 @@ struct start {
 static void start_clear(struct start *start)
 {
 	int *fds[] = {&start->lock_fd, &start->program_fd, &start->userns_fd, &start->log_fd,
-		&start->reply_command_fd, &start->reply_monitor_fd, &start->client_command_fd,
-		&start->client_monitor_fd, &start->stdin_fd, &start->stdout_fd, &start->stderr_fd,
-		&start->stdin_write_fd, &start->stdout_read_fd, &start->stderr_read_fd};
+		&start->nested_fd, &start->reply_command_fd, &start->reply_monitor_fd,
+		&start->client_command_fd, &start->client_monitor_fd, &start->stdin_fd,
+		&start->stdout_fd, &start->stderr_fd, &start->stdin_write_fd,
+		&start->stdout_read_fd, &start->stderr_read_fd};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_replace(fds[i], -1);
@@ -331,7 +334,9 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 	cleanup_free char *bundle = xasprintf(
 		"%s/containers/%s", start->store->data_path, start->container->config->id);
 	struct runtime_options opts = {
-		.userns_fd = start->userns_fd,
+		.userns_fd = plan->is_nested ? start->nested_fd : start->userns_fd,
+		.outer_userns_fd = start->userns_fd,
+		.is_nested = plan->is_nested,
 		.root = plan->root,
 		.stdin_fd = start->stdin_fd,
 		.stdout_fd = start->stdout_fd,
@@ -442,6 +447,7 @@ static void fill_handover(
 		.started_realtime_ns = start->container->status.started_ns,
 	};
 	memcpy(h->namespace_fds, sup->instance.namespace_fds, sizeof(h->namespace_fds));
+	h->base_userns_fd = plan->is_nested ? start->userns_fd : -1;
 	/* The user namespace is handed out and entered by its own descriptor. */
 	if (start->userns_fd >= 0 && h->namespace_fds[NAMESPACE_USER] < 0)
 		h->namespace_fds[NAMESPACE_USER] = start->userns_fd;
@@ -604,7 +610,15 @@ static int start_prepare(
 	if (!start->single_id &&
 		owners_restore(store, start->container->config->id, start->userns_fd, err) < 0)
 		return -1;
-	return container_spec_finish(start->plan, start->userns_fd, err);
+	if (start->plan->is_nested) {
+		start->nested_fd = idmaps_nest(container->config, start->userns_fd, err);
+		if (start->nested_fd < 0)
+			return -1;
+	}
+	container_spec_own(start->plan, start->stdout_read_fd);
+	container_spec_own(start->plan, start->stderr_read_fd);
+	container_spec_own(start->plan, start->stdin_write_fd);
+	return container_spec_finish(store, start->plan, start->userns_fd, err);
 fail:
 	userns_cancel(userns);
 	return -1;
@@ -612,7 +626,7 @@ fail:
 
 #define START_INIT                                                                                 \
 	{                                                                                          \
-		.lock_fd = -1, .program_fd = -1, .userns_fd = -1, .log_fd = -1,                    \
+		.lock_fd = -1, .program_fd = -1, .userns_fd = -1, .log_fd = -1, .nested_fd = -1,   \
 		.reply_command_fd = -1, .reply_monitor_fd = -1, .client_command_fd = -1,           \
 		.client_monitor_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,         \
 		.stdin_write_fd = -1, .stdout_read_fd = -1, .stderr_read_fd = -1,                  \

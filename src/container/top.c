@@ -736,6 +736,7 @@ struct task {
 	pid_t init_pid, monitor_pid;
 	int init_pidfd, output_fd;
 	char *host_passwd, *host_group;
+	char *uid_map, *gid_map; /* in the host's words; NULL: no user namespace */
 };
 
 static char *read_container_file(int root_fd, const char *path)
@@ -775,6 +776,8 @@ static int top_child(void *data, struct error **err)
 		.init_pid = task->init_pid,
 		.host_passwd = task->host_passwd,
 		.host_group = task->host_group,
+		.uid_map = task->uid_map,
+		.gid_map = task->gid_map,
 		.ticks_per_second = sysconf(_SC_CLK_TCK),
 		.page_bytes = sysconf(_SC_PAGESIZE),
 	};
@@ -787,8 +790,6 @@ static int top_child(void *data, struct error **err)
 		return error_errno(err, errno, "open '/proc'");
 	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	r.uptime_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-	r.uid_map = read_proc(r.proc_fd, "self/uid_map", NULL);
-	r.gid_map = read_proc(r.proc_fd, "self/gid_map", NULL);
 	snprintf(name, sizeof(name), "%d/root", (int)task->init_pid);
 	r.root_fd = openat(r.proc_fd, name, O_PATH_DIR);
 	if (read_processes(&r, task->monitor_pid, err) < 0)
@@ -813,6 +814,15 @@ void top_clear(struct top *top)
 	strv_free(top->headings);
 	strv_free(top->cells);
 	*top = (struct top){0};
+}
+
+/* From here they name the host's ids; from inside those of the next namespace out. */
+static char *read_map(pid_t pid, const char *file)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "/proc/%d/%s", (int)pid, file);
+	return read_proc(AT_FDCWD, name, NULL);
 }
 
 static void split_cells(char *text, size_t columns, struct top *ret)
@@ -845,6 +855,7 @@ int container_top(struct store *store, struct container *container, char *const 
 {
 	cleanup_close int userns_fd = -1, pidfd = -1, output_fd = -1;
 	cleanup_free char *host_passwd = NULL, *host_group = NULL, *text = NULL;
+	cleanup_free char *uid_map = NULL, *gid_map = NULL;
 	const struct container_status *status = &container->status;
 	struct columns columns = {0};
 	struct task task;
@@ -874,6 +885,8 @@ int container_top(struct store *store, struct container *container, char *const 
 		return error_errno(err, errno, "make a memory file");
 	host_passwd = read_host_file("/etc/passwd");
 	host_group = read_host_file("/etc/group");
+	uid_map = read_map(status->init_pid, "uid_map");
+	gid_map = read_map(status->init_pid, "gid_map");
 	task = (struct task){
 		.columns = &columns,
 		.init_pid = status->init_pid,
@@ -882,6 +895,8 @@ int container_top(struct store *store, struct container *container, char *const 
 		.output_fd = output_fd,
 		.host_passwd = host_passwd,
 		.host_group = host_group,
+		.uid_map = uid_map,
+		.gid_map = gid_map,
 	};
 	if (userns_run(userns_fd, false, top_child, &task, err) < 0)
 		return error_wrap(err, "top of '%s'", container->config->name);

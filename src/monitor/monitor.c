@@ -143,7 +143,7 @@ static size_t handover_fds(const struct monitor_handover *h, int out[NAMESPACE_C
 		h->names_dir_fd, h->tmp_dir_fd, h->runtime_dir_fd, h->listen_fd,
 		h->userns_listen_fd, h->first_client_fd, h->terminal_fd, h->stdin_fd, h->stdout_fd,
 		h->stderr_fd, h->log_fd, h->cgroup_fd, h->answer_fd, h->notify_fd, h->network_pidfd,
-		h->network_exit_fd};
+		h->network_exit_fd, h->base_userns_fd};
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(single); i++)

@@ -106,6 +106,8 @@ struct monitor_handover {
 	 * none */
 	int32_t log_fd;
 	int32_t namespace_fds[NAMESPACE_COUNT];
+	int32_t base_userns_fd; /* the container's is below this one, which is handed out; else -1
+				 */
 	int32_t cgroup_fd;
 	int32_t answer_fd; /* where exec sessions' listeners go (runtime/single_id.h), -1 none */
 	int32_t notify_fd; /* the container's notify socket, -1: not passed on */

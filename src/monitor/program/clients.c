@@ -607,7 +607,8 @@ static void userns_message(struct monitor *m, unsigned int index)
 		struct cmsghdr align;
 	} control = {0};
 	int fd = client_fd(client_at(m, index));
-	int userns_fd = m->handover.namespace_fds[NAMESPACE_USER];
+	int userns_fd = m->handover.base_userns_fd >= 0 ? m->handover.base_userns_fd
+							: m->handover.namespace_fds[NAMESPACE_USER];
 	char byte = 0;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr msg = {

@@ -394,7 +394,7 @@ static void end_restart(struct monitor *m, int *exit_fd)
 void end_run(struct monitor *m)
 {
 	bool remove = m->handover.flags & MONITOR_REMOVE, restart = restart_wanted(m);
-	int exit_fd, userns_fd = -1;
+	int exit_fd, userns_fd = m->handover.base_userns_fd;
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
@@ -420,7 +420,7 @@ void end_run(struct monitor *m)
 	/* The overlay is unmounted by the last of these; this may sync a disk. Not the user
 	 * namespace, which holds no mount of the container and owns what is to be deleted. */
 	for (int i = 0; i < NAMESPACE_COUNT; i++) {
-		if (i == NAMESPACE_USER && remove)
+		if (i == NAMESPACE_USER && remove && m->handover.base_userns_fd < 0)
 			userns_fd = m->handover.namespace_fds[i];
 		else
 			close_fd(&m->handover.namespace_fds[i]);
