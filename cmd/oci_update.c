@@ -264,11 +264,11 @@ static const struct option_spec events_options[] = {
 	OPTION_END,
 };
 
-static int print_line(void *data, const struct strbuf *line, struct error **err)
+static int print_line(void *data, const char *line, struct error **err)
 {
 	struct command_context *ctx = data;
 
-	command_print(ctx, "%s", strbuf_str(line));
+	command_print(ctx, "%s", line);
 	return command_flush(ctx, err);
 }
 

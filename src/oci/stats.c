@@ -155,23 +155,14 @@ static void write_stats(struct json_writer *w, const struct cgroup_stats *stats)
 	json_write_object_end(w);
 }
 
-struct events {
-	const struct oci_events_options *opts;
-	struct cgroup *group;
-	int (*print)(void *data, const struct strbuf *line, struct error **err);
-	void *data;
-	uint64_t oom_kills; /* seen so far */
-};
-
-static int print_event(
-	struct events *e, const char *type, const struct cgroup_stats *stats, struct error **err)
+char *oci_event_text(const char *type, const char *id, const struct cgroup_stats *stats)
 {
-	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+	struct strbuf line = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&line, 0);
 
 	json_write_object_begin(&w);
 	json_put_string(&w, "type", type);
-	json_put_string(&w, "id", e->opts->id);
+	json_put_string(&w, "id", id);
 	if (stats) {
 		json_write_key(&w, "data");
 		json_write_object_begin(&w);
@@ -180,7 +171,23 @@ static int print_event(
 	}
 	json_write_object_end(&w);
 	strbuf_addch(&line, '\n');
-	return e->print(e->data, &line, err);
+	return strbuf_detach(&line);
+}
+
+struct events {
+	const struct oci_events_options *opts;
+	struct cgroup *group;
+	int (*print)(void *data, const char *line, struct error **err);
+	void *data;
+	uint64_t oom_kills; /* seen so far */
+};
+
+static int print_event(
+	struct events *e, const char *type, const struct cgroup_stats *stats, struct error **err)
+{
+	cleanup_free char *line = oci_event_text(type, e->opts->id, stats);
+
+	return e->print(e->data, line, err);
 }
 
 /* Processes killed for want of memory since the last look. */
@@ -238,7 +245,7 @@ static int events_loop(struct events *e, int pidfd, struct error **err)
 }
 
 int oci_events(const struct oci_root *root, const struct oci_events_options *opts,
-	int (*print)(void *data, const struct strbuf *line, struct error **err), void *data,
+	int (*print)(void *data, const char *line, struct error **err), void *data,
 	struct error **err)
 {
 	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;

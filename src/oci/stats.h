@@ -3,7 +3,6 @@
 #include <stdint.h>
 
 #include "oci/record.h"
-#include "util/strbuf.h"
 
 /** oci_pause() - freeze (or thaw) all processes. @err: ERR_UNSUPPORTED without a group */
 int oci_pause(const struct oci_root *root, const char *id, bool paused, struct error **err);
@@ -18,6 +17,11 @@ int oci_update(const struct oci_root *root, const char *id, struct cgroup_resour
 int oci_update_rdt(const struct oci_root *root, const char *id, const char *l3_cache_schema,
 	const char *mem_bw_schema, struct error **err);
 
+struct cgroup_stats;
+/** oci_event_text() - one line of `events`: TYPE and, unless STATS is NULL, the members that runc
+ * writes as far as cgroup v2 has them; those of UINT64_MAX are left out. Owned. */
+char *oci_event_text(const char *type, const char *id, const struct cgroup_stats *stats);
+
 struct oci_events_options {
 	const char *id;
 	uint64_t interval_ms; /* between statistics */
@@ -28,5 +32,5 @@ struct oci_events_options {
  * @print: gets each line; not NULL
  */
 int oci_events(const struct oci_root *root, const struct oci_events_options *opts,
-	int (*print)(void *data, const struct strbuf *line, struct error **err), void *data,
+	int (*print)(void *data, const char *line, struct error **err), void *data,
 	struct error **err);
