@@ -243,11 +243,24 @@ static int set_run_words(struct unit *unit, const struct generate_options *opts,
 	return 0;
 }
 
+/* Two would start it again: systemd, and its own policy in the other's stop. */
+static void warn_of_policy(const struct container_config *config, bool is_new)
+{
+	const char *policy = config->restart_policy;
+
+	if (!is_new && policy && *policy && !str_equal(policy, "no"))
+		log_warning("container %s has restart policy \"%s\" which can lead to issues on "
+			    "shutdown: consider recreating the container without a restart policy "
+			    "and use systemd's restart mechanism instead",
+			config->id, policy);
+}
+
 static int set_restart(struct unit *unit, const struct generate_options *opts,
 	const struct container_config *config, struct error **err)
 {
 	struct restart_policy policy;
 
+	warn_of_policy(config, unit->is_new);
 	unit->restart_given = opts->restart_given;
 	unit->restart_s = opts->restart_s;
 	if (opts->restart_policy) {

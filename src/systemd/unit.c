@@ -152,7 +152,8 @@ static int add_dependencies(
 		return 0;
 	line = str_join(units, " ");
 	if (!fits_line(line))
-		return error_set(err, ERR_USAGE, "%s='%s' is no list of units", key, line);
+		return error_set(err, ERR_USAGE,
+			"what is given for '%s=' is no list of units: each is one word", key);
 	strbuf_addf(out, "%s=%s\n", key, line);
 	return 0;
 }
