@@ -346,6 +346,16 @@ int container_stop(
 	return 0;
 }
 
+/* Did the power go before the content of a file reached the disk? It is empty then, or has blocks
+ * without content. */
+static bool is_unwritten(int dir_fd, const char *name)
+{
+	cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char first = '\0';
+
+	return fd >= 0 && read(fd, &first, 1) >= 0 && first == '\0';
+}
+
 int container_lock(struct container *container, bool wait, struct error **err)
 {
 	cleanup_close int lock_fd = -1;
@@ -381,7 +391,9 @@ int container_lock(struct container *container, bool wait, struct error **err)
 		if (damage->kind != ERR_INVALID)
 			return error_move(err, &damage);
 		/* Ours alone now: what the last run left is dropped, or nobody could ever go on. */
-		log_warning("%s: the record of its last run is dropped", damage->message);
+		if (!is_unwritten(container->dir_fd, "run.json") &&
+			!is_unwritten(container->dir_fd, "exit"))
+			log_warning("%s: the record of its last run is dropped", damage->message);
 		(void)unlinkat(container->dir_fd, "exit", 0);
 		(void)unlinkat(container->dir_fd, "run.json", 0);
 		if (container_refresh(container, err) < 0)
@@ -473,16 +485,12 @@ int container_remove(struct store *store, struct container *container,
 	return 0;
 }
 
-/* Has the record of a container never reached the disk? Then nobody was told of it, or it is one
- * of --rm: the file is missing, empty, or has blocks without content. */
-static bool is_unwritten(int dir_fd)
+static bool is_missing(int dir_fd)
 {
-	cleanup_close int fd = openat(dir_fd, "container.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char first = '\0';
-
-	return fd < 0 ? errno == ENOENT : read(fd, &first, 1) >= 0 && first == '\0';
+	return faccessat(dir_fd, "container.json", F_OK, 0) < 0 && errno == ENOENT;
 }
 
+/* Records that never reached the disk: nobody was told of these containers, or they are --rm's. */
 static void sweep_unwritten(struct store *store)
 {
 	cleanup_dir DIR *dir = dir_open_at(store->containers_fd, ".");
@@ -497,7 +505,8 @@ static void sweep_unwritten(struct store *store)
 			continue;
 		dir_fd = open_beneath(
 			store->containers_fd, entry->d_name, O_RDONLY | O_DIRECTORY, 0);
-		if (dir_fd < 0 || !is_unwritten(dir_fd) || lock_is_held(dir_fd, "lock") != 0 ||
+		if (dir_fd < 0 || !(is_unwritten(dir_fd, "container.json") || is_missing(dir_fd)) ||
+			lock_is_held(dir_fd, "lock") != 0 ||
 			renameat(store->containers_fd, entry->d_name, store->tmp_fd, trash) < 0)
 			continue;
 		name = names_find(store->names_fd, entry->d_name);
