@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -28,6 +31,16 @@ static void occupy_standard_descriptors(void)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			_exit(125); /* without even /dev/null nothing can be said anywhere */
+}
+
+/* What a careless parent can leave us: a umask that keeps us from our own files; a SIGCHLD that is
+ * ignored, so that children cannot be waited for; a limit of file sizes that ends us silently (as
+ * an error, it is told). */
+static void undo_inheritance(void)
+{
+	(void)umask(umask(0) & 0077);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static void apply_log_level(const char *level)
@@ -153,6 +166,28 @@ static void explain_full_disk(const struct command *command, struct error **err)
 	}
 }
 
+/* The limits of the process that called us show anywhere. */
+static void explain_limit(struct error **err)
+{
+	static const struct {
+		int errnum;
+		const char *remedy;
+	} limits[] = {
+		{EMFILE, "raise the limit of open files: ulimit -n"},
+		{EFBIG, "raise the limit of file sizes: ulimit -f"},
+	};
+	cleanup_error struct error *bare = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if ((*err)->errnum != limits[i].errnum || (*err)->docker ||
+			strstr((*err)->message, "ulimit"))
+			continue;
+		bare = steal_ptr(err);
+		(void)error_set(err, bare->kind, "%s; %s", bare->message, limits[i].remedy);
+		return;
+	}
+}
+
 static int run(struct command_context *ctx, int argc, char **argv, struct strbuf *path,
 	const struct command **ret_command, struct error **err)
 {
@@ -183,6 +218,7 @@ int main(int argc, char **argv)
 
 	relro_protect();
 	occupy_standard_descriptors();
+	undo_inheritance();
 	memcpy(words, command_line, (size_t)argc * sizeof(*words));
 	if (argc > 0 && str_equal(path_basename(argv[0]), "docker"))
 		ctx.program = "docker";
@@ -197,6 +233,7 @@ int main(int argc, char **argv)
 	}
 	if (status < 0) {
 		explain_full_disk(command, &error);
+		explain_limit(&error);
 		status = command_exit_status(command, error);
 		if (docker_called())
 			docker_print_error(command, error);

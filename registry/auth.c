@@ -13,6 +13,7 @@
 #include "util/fs.h"
 #include "util/json.h"
 #include "util/lock.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/spawn.h"
 #include "util/str.h"
@@ -179,6 +180,9 @@ static int auth_file_read(struct auth_file *file, struct error **err)
 	size_t len;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	/* root's podman leaves a directory there that is nobody else's */
+	if (fd < 0 && errno == EACCES && str_starts_with(file->path, "/run/containers/"))
 		return 0;
 	if (fd < 0)
 		return error_errno(err, errno, "open '%s'", file->path);
@@ -347,8 +351,14 @@ int auth_find(const char *authfile, const char *registry, const char *repository
 	for (size_t i = 0; paths[i]; i++) {
 		cleanup_auth_file struct auth_file file = {.path = xstrdup(paths[i])};
 
-		if (auth_file_read(&file, err) < 0)
-			return -1;
+		if (auth_file_read(&file, err) < 0) {
+			/* what was not asked for must not be in the way of a public image */
+			if (authfile || (*err)->errnum != EACCES)
+				return -1;
+			log_warning("no credentials from there: %s", (*err)->message);
+			error_free(steal_ptr(err));
+			continue;
+		}
 		if (!file.doc) {
 			if (authfile)
 				return error_set(err, ERR_NOT_FOUND,

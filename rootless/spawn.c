@@ -136,7 +136,7 @@ int userns_spawn(
 	for (size_t i = 0; i < opts->fd_count; i++)
 		close_keep_errno(sources[i]);
 	if (why)
-		return error_errno(err, why, "start '%s'", path);
+		return error_fork(err, why, "start '%s'", path);
 	fd_replace(&child_fd, -1);
 	n = read_full(parent_fd, &failure, sizeof(failure));
 	if (n == 0) {

@@ -386,7 +386,7 @@ static int clone_refused(int why, struct error **err)
 		return error_set(err, ERR_UNSUPPORTED,
 			"the kernel is built without user namespaces (CONFIG_USER_NS)" CHECK_SEE(
 				CHECK_USERNS));
-	return error_errno(err, why, "make a user namespace");
+	return error_fork(err, why, "make a user namespace");
 }
 
 /* Entry: new user namespace without maps, memory shared with the parent, all signals blocked.
@@ -799,7 +799,7 @@ int userns_run_begin(int userns_fd, bool with_mounts, int (*fn)(void *data, stru
 	child_fd = fds[1];
 	pid = fork();
 	if (pid < 0)
-		return error_errno(err, errno, "fork");
+		return error_fork(err, errno, "fork");
 	if (pid == 0) {
 		struct error *e = NULL;
 

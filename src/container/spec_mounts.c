@@ -42,7 +42,8 @@ static int add_file(struct container_files *files, const char *name, const char 
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s' for the container", name);
 	container_spec_own(plan, container_spec_keep_fd(plan, fd));
-	if (write_all(fd, text, strlen(text)) < 0)
+	/* for all users of the container, whatever the umask */
+	if (fchmod(fd, 0644) < 0 || write_all(fd, text, strlen(text)) < 0)
 		return error_errno(err, errno, "write '%s' for the container", name);
 	source = xasprintf(
 		"%s/containers/%s/%s", files->store->data_path, files->container->config->id, name);

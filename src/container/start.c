@@ -662,7 +662,7 @@ int container_start(struct store *store, struct container *container,
 		(void)unlinkat(container->dir_fd, CONTAINER_STOP_FILE, 0); /* mostly not there */
 	pid = fork();
 	if (pid < 0)
-		return error_errno(err, errno, "fork the monitor");
+		return error_fork(err, errno, "fork the monitor");
 	if (pid == 0)
 		monitor_process(&start);
 	fd_replace(&start.reply_monitor_fd, -1);

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -467,6 +468,8 @@ __attribute__((noreturn)) void init_main(struct init_context *context)
 	int slave = -1, master = -1;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* Places for mounts are for all users of the container, whatever the caller's mask. */
+	(void)umask(0022);
 	/* With a copy of the caller's end we would never see it go. */
 	close_keep_errno(context->caller_fd);
 	if (context->time_fd >= 0 && setns(context->time_fd, CLONE_NEWTIME) < 0) {

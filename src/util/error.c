@@ -52,6 +52,26 @@ int error_errno(struct error **err, int errnum, const char *fmt, ...)
 	return -1;
 }
 
+int error_fork(struct error **err, int errnum, const char *fmt, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	error_errno(err, errnum, "%s", text);
+	if (errnum == EAGAIN) {
+		char *whole = xasprintf("%s; the limit of processes is reached: raise it with "
+					"ulimit -u, or pids.max of the control group",
+			(*err)->message);
+
+		free((*err)->message);
+		(*err)->message = whole;
+	}
+	return -1;
+}
+
 int error_wrap(struct error **err, const char *fmt, ...)
 {
 	int saved = errno;

@@ -44,6 +44,11 @@ int error_errno(struct error **err, int errnum, const char *fmt, ...)
 /** error_wrap() - put formatted context and ": " in front of an existing error. Returns -1. */
 int error_wrap(struct error **err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** error_fork() - error_errno() for a process that could not be made; with the remedy where the
+ * limit of their number is the reason. */
+int error_fork(struct error **err, int errnum, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /**
  * error_docker() - add to an existing error what docker prints in its place, for scripts match on
  * it

@@ -117,7 +117,7 @@ int spawn(const struct spawn_options *opts, pid_t *ret_pid, struct error **err)
 	for (size_t i = 0; i < opts->fd_count; i++)
 		close_keep_errno(moved[i]);
 	if (why)
-		return error_errno(err, why, "start '%s'", path);
+		return error_fork(err, why, "start '%s'", path);
 	return 0;
 }
 
