@@ -53,7 +53,7 @@ static int check_labels(const struct runtime_spec *spec, struct error **err)
 static int check_namespaces(
 	const struct runtime_spec *spec, const struct runtime_options *opts, struct error **err)
 {
-	if (spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_NEW)
+	if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_INHERIT)
 		return error_set(err, ERR_INVALID,
 			"config.json: linux.namespaces: a container needs a mount namespace of its "
 			"own");

@@ -301,6 +301,11 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 	cleanup_close int cwd_fd = -1;
 	cleanup_error struct error *no_cwd = NULL;
 
+	/* Joining a mount namespace led to its root. */
+	if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN && context->opts->bundle &&
+		chdir(context->opts->bundle) < 0)
+		return error_errno(err, errno, "find bundle '%s' in the mount namespace",
+			context->opts->bundle);
 	if (has_hooks(spec))
 		context->host_pid = own_host_pid();
 	if (separate_mounts(context, err) < 0)

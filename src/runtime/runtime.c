@@ -390,6 +390,22 @@ static void find_callers(
 	}
 }
 
+/* The root of a mount namespace that is joined becomes the container's, for all who are in it, and
+ * what is mounted there otherwise goes. That must not happen to ours, or to the host's. */
+static int check_mount_namespace(int fd, bool is_callers, struct error **err)
+{
+	struct stat theirs, hosts;
+
+	if (fd < 0)
+		return 0;
+	if (is_callers || (fstat(fd, &theirs) == 0 && stat("/proc/1/ns/mnt", &hosts) == 0 &&
+				  theirs.st_ino == hosts.st_ino && theirs.st_dev == hosts.st_dev))
+		return error_set(err, ERR_INVALID,
+			"config.json: linux.namespaces: the mount namespace to join is the host's, "
+			"whose root would become the container's");
+	return 0;
+}
+
 /* By us, whose privileges are the host's. */
 static int set_cache_class(
 	const struct runtime_spec *spec, const char *id, pid_t pid, struct error **err)
@@ -473,8 +489,11 @@ int runtime_create(const struct runtime_spec *spec, const struct runtime_options
 	if (result == 0) {
 		find_callers(spec, helper.join_fds, context.is_callers);
 		context.time_fd = helper.join_fds[NAMESPACE_TIME];
-		result = clone_init(&helper, &instance, err);
+		result = check_mount_namespace(
+			helper.join_fds[NAMESPACE_MOUNT], context.is_callers[NAMESPACE_MOUNT], err);
 	}
+	if (result == 0)
+		result = clone_init(&helper, &instance, err);
 	if (result == 0) {
 		/* Ours closes: only init's own end tells whether it lives. */
 		fd_replace(&init_fd, -1);

@@ -40,12 +40,6 @@ static int read_namespaces(const struct json *object, struct runtime_spec *spec,
 		(void)json_member(&item, "path", &member);
 		if (*path != '/')
 			return json_error(&member, err, "'%s' is not an absolute path", path);
-		if (ns == &spec->namespaces[NAMESPACE_MOUNT])
-			/* A root that is put into it would be mounted for all who are in it, and
-			 * stay there when they have gone; pivot_root would move theirs. */
-			return spec_unsupported(&member, err,
-				"a mount namespace cannot be joined: the container's root would "
-				"change what others in it see");
 		ns->mode = NAMESPACE_JOIN;
 		ns->path = xstrdup(path);
 	}

@@ -235,6 +235,29 @@ c["mounts"] = [m for m in c["mounts"] if m["destination"] not in ("/sys", "/sys/
 	assert_output --partial "/nowhere/at/all"
 }
 
+@test "a mount namespace is joined: its root becomes the container's, the host's never does" {
+	start_server unshare --user --map-root-user --mount sh -c 'mount -t tmpfs marked /mnt && echo $$ && exec sleep 1000'
+	bundle sh -c 'readlink /proc/self/ns/mnt; ls -d /rel/sub; grep -c marked /proc/self/mountinfo; ls /'
+	mkdir -p "$B/source/sub"
+	# the source is relative to the bundle; what is mounted in the namespace can be bound
+	oci_run 'for ns in c["linux"]["namespaces"]:
+    if ns["type"] in ("mount", "user"):
+        ns["path"] = "/proc/'"$SERVER"'/ns/" + {"mount": "mnt"}.get(ns["type"], ns["type"])
+c["linux"].pop("uidMappings"); c["linux"].pop("gidMappings")
+c["mounts"] += [{"destination": "/rel", "type": "bind", "source": "source", "options": ["rbind"]},
+	{"destination": "/marked", "type": "bind", "source": "/mnt", "options": ["rbind"]}]'
+	assert_success
+	assert_equal "${lines[0]}" "$(readlink "/proc/$SERVER/ns/mnt")"
+	assert_equal "${lines[1]}" /rel/sub
+	assert_equal "${lines[2]}" 1
+	refute_output --partial home
+	for path in /proc/self/ns/mnt "/proc/$$/ns/mnt"; do
+		oci_run '[ns for ns in c["linux"]["namespaces"] if ns["type"] == "mount"][0]["path"] = "'"$path"'"'
+		assert_status 1
+		assert_output --partial "config.json: linux.namespaces: the mount namespace to join is the host's"
+	done
+}
+
 @test "network interfaces move in, with their addresses, up" {
 	bundle sh -c 'cat /sys/class/net/inner/operstate; ip addr show inner; ls /sys/class/net'
 	ln -sf busybox "$B/rootfs/bin/ip"

@@ -116,3 +116,14 @@ c["process"]["user"] = {"uid": 6, "gid": 7}'
 	refute_output --partial "root"$'\n'"run"
 	assert_output --partial fine
 }
+
+@test "root: the mount namespace of the first process is never joined" {
+	bundle true
+	config "$B" '[ns for ns in c["linux"]["namespaces"] if ns["type"] == "mount"][0]["path"] = "/proc/1/ns/mnt"'
+	# not this host's: that of a first process that can be spared
+	run unshare --mount --pid --fork --mount-proc \
+		sh -c 'unshare --mount pod oci --root "$1" --rootless true run --bundle "$2" one; echo "status $?"; ls -d /usr' sh "$S" "$B"
+	assert_output --partial "config.json: linux.namespaces: the mount namespace to join is the host's"
+	assert_output --partial "status 1"
+	assert_output --partial /usr
+}
