@@ -1,6 +1,8 @@
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -8,9 +10,18 @@
 #include "runtime/rlimit.h"
 #include "util/check.h"
 
+/* Docker takes 126 and 127 from a runtime's message: Go's words, which are in small letters. */
+static const char *small(int errnum, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s", strerror(errnum));
+	buffer[0] = (char)tolower((unsigned char)buffer[0]);
+	return buffer;
+}
+
 int process_failure_to_error(const struct process_failure *failure, struct error **err)
 {
 	char text[sizeof(failure->text)];
+	char buffer[128];
 	int why = failure->errnum;
 
 	memcpy(text, failure->text, sizeof(text));
@@ -83,8 +94,11 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_TERMINAL:
 		return error_errno(err, why, "set up the terminal");
 	case PROCESS_STEP_EXEC_LOOKUP:
+		/* podman, docker and containerd look for these words in the message of a runtime.
+		 */
 		error_set(err, ERR_NO_SUCH_COMMAND,
-			"executable file '%s' not found in $PATH: No such file or directory", text);
+			"exec '%s': executable file not found in $PATH: No such file or directory",
+			text);
 		return error_docker(err,
 			"Error response from daemon: OCI runtime create failed: exec: \"%s\": "
 			"executable file not found in $PATH: unknown",
@@ -92,11 +106,11 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_EXEC:
 		return error_set(err,
 			why == ENOENT || why == ENOTDIR ? ERR_NO_SUCH_COMMAND : ERR_CANNOT_INVOKE,
-			"exec '%s': %s", text, strerror(why));
+			"exec '%s': %s", text, small(why, buffer, sizeof(buffer)));
 	case PROCESS_STEP_EXEC_INTERPRETER:
 		return error_set(err, ERR_CANNOT_INVOKE,
 			"exec '%s': the file exists, but its interpreter or loader does not: %s",
-			text, strerror(why));
+			text, small(why, buffer, sizeof(buffer)));
 	case PROCESS_STEP_ENTER:
 		return error_errno(err, why, "enter the container: %s", text);
 	case PROCESS_STEP_MEMORY_POLICY:

@@ -154,11 +154,11 @@ assert s["annotations"] == {"org.example.a": "b=c", "empty": ""}, s'
 	echo text >"$B/rootfs/bin/data"
 	run pod oci create --bundle "$B" one
 	assert_status 1
-	assert_output --partial "executable file 'nosuch' not found in \$PATH"
+	assert_output --partial "exec 'nosuch': executable file not found in \$PATH"
 	config_args "$B" /bin/data
 	run pod oci create --bundle "$B" one
 	assert_status 1
-	assert_output --partial "exec '/bin/data': Permission denied"
+	assert_output --partial "exec '/bin/data': permission denied"
 	config_args "$B" /bin/script
 	run pod oci run --bundle "$B" one
 	assert_status 1

@@ -182,7 +182,7 @@ c["process"]["execCPUAffinity"] = {"initial": "0", "final": "0"}'
 	assert_output /deep/below
 	oci_run 'c["process"]["env"] = ["PATH=/bin"]'
 	assert_status 1
-	assert_output --partial "'own' not found in \$PATH"
+	assert_output --partial "exec 'own': executable file not found in \$PATH"
 }
 
 # --- namespaces ------------------------------------------------------------------------------------
