@@ -13,6 +13,7 @@
 #include "runtime/rootfs.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 /* runtime-spec config-linux.md, "Default Devices" */
 static const struct {
@@ -155,6 +156,11 @@ static int make_extra_device(
 
 	if (parent_fd < 0)
 		return -1;
+	/* Engines hand over all that the host's /dev has. This one is what the link to the
+	 * container's own devpts leads to. */
+	if (!context->dev_is_foreign && str_equal(device->path, "/dev/ptmx") && type == S_IFCHR &&
+		dev == makedev(5, 2))
+		return 0;
 	return make_or_bind(context, parent_fd, name, device->path,
 		type | (device->has_file_mode ? device->file_mode & 07777 : 0666), dev, device->uid,
 		device->gid, err);
