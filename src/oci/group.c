@@ -131,7 +131,8 @@ int oci_group_make(const struct runtime_spec *spec, const struct oci_create_opti
 				"out --cgroup-manager=disabled");
 		return 0;
 	}
-	request.controllers = cgroup_controllers_needed(resources);
+	/* All, not only those that limits need now: engines read statistics, and update limits. */
+	request.controllers = (1u << CGROUP_CONTROLLER_COUNT) - 1;
 	if (cgroup_create(&request, &group, &why) < 0) {
 		bool fatal =
 			opts->cgroup_errors == OCI_CGROUP_ERRORS_FATAL ||
