@@ -5,16 +5,19 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "cgroup/devices.h"
+#include "cgroup/file.h"
 #include "oci/container.h"
 #include "oci/group.h"
 #include "oci/stats.h"
 #include "runtime/intel_rdt.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/str.h"
 #include "util/timefmt.h"
 
 static int open_running(const struct oci_root *root, const char *id,
@@ -99,8 +102,84 @@ static void put_memory(
 	json_write_object_end(w);
 }
 
-/* The members that runc writes, as far as cgroup v2 has them. */
-static void write_stats(struct json_writer *w, const struct cgroup_stats *stats)
+/* UINT64_MAX, unknown or without limit, stays what it is. */
+static uint64_t together(uint64_t memory, uint64_t swap)
+{
+	return memory == UINT64_MAX || swap == UINT64_MAX ? UINT64_MAX : memory + swap;
+}
+
+/* All lines of memory.stat. */
+static void write_memory_raw(struct json_writer *w, const struct cgroup *group)
+{
+	char text[8192], *rest = text, *line;
+
+	json_write_key(w, "raw");
+	json_write_object_begin(w);
+	if (cgroup_file_read(group->fd, "memory.stat", text, sizeof(text)) == 0)
+		while ((line = strsep(&rest, "\n"))) {
+			char *value = strchr(line, ' ');
+			uint64_t number;
+
+			if (!value)
+				continue;
+			*value++ = '\0';
+			if (str_to_uint64(value, UINT64_MAX, &number) == 0)
+				json_put_uint(w, line, number);
+		}
+	json_write_object_end(w);
+}
+
+/* One of runc's lists of io.stat: a device's numbers for each operation. */
+static void write_io_list(
+	struct json_writer *w, const char *key, const char *io_stat, const char *const names[3])
+{
+	static const char *const operations[] = {"Read", "Write", "Discard"};
+	cleanup_free char *copy = xstrdup(io_stat);
+	char *rest = copy, *line;
+
+	json_write_key(w, key);
+	json_write_array_begin(w);
+	while ((line = strsep(&rest, "\n"))) {
+		unsigned int major, minor;
+
+		if (sscanf(line, "%u:%u ", &major, &minor) != 2)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
+			const char *found = strstr(line, names[i]);
+			unsigned long long value;
+
+			if (!found || sscanf(found + strlen(names[i]), "%llu", &value) != 1)
+				continue;
+			json_write_object_begin(w);
+			json_put_uint(w, "major", major);
+			json_put_uint(w, "minor", minor);
+			json_put_string(w, "op", operations[i]);
+			json_put_uint(w, "value", value);
+			json_write_object_end(w);
+		}
+	}
+	json_write_array_end(w);
+}
+
+static void write_io(struct json_writer *w, const struct cgroup *group)
+{
+	char text[16384]; /* a line for each device, up to 100 bytes */
+
+	json_write_key(w, "blkio");
+	json_write_object_begin(w);
+	if (cgroup_file_read(group->fd, "io.stat", text, sizeof(text)) == 0) {
+		write_io_list(w, "ioServiceBytesRecursive", text,
+			(const char *const[]){" rbytes=", " wbytes=", " dbytes="});
+		write_io_list(w, "ioServicedRecursive", text,
+			(const char *const[]){" rios=", " wios=", " dios="});
+	}
+	json_write_object_end(w);
+}
+
+/* The members that runc writes, as far as cgroup v2 has them; as in runc, swap is memory and swap
+ * together, as version 1 counted. */
+static void write_stats(
+	struct json_writer *w, const struct cgroup *group, const struct cgroup_stats *stats)
 {
 	json_write_key(w, "cpu");
 	json_write_object_begin(w);
@@ -128,15 +207,9 @@ static void write_stats(struct json_writer *w, const struct cgroup_stats *stats)
 		put_memory(w, "usage", stats->memory_usage, stats->memory_max_usage,
 			stats->memory_limit);
 	if (stats->memory_swap_usage != UINT64_MAX)
-		put_memory(
-			w, "swap", stats->memory_swap_usage, UINT64_MAX, stats->memory_swap_limit);
-	json_write_key(w, "raw");
-	json_write_object_begin(w);
-	put_known(w, "anon", stats->memory_anon);
-	put_known(w, "file", stats->memory_file);
-	put_known(w, "inactive_file", stats->memory_inactive_file);
-	put_known(w, "kernel", stats->memory_kernel);
-	json_write_object_end(w);
+		put_memory(w, "swap", together(stats->memory_usage, stats->memory_swap_usage),
+			UINT64_MAX, together(stats->memory_limit, stats->memory_swap_limit));
+	write_memory_raw(w, group);
 	json_write_object_end(w);
 
 	json_write_key(w, "pids");
@@ -145,14 +218,7 @@ static void write_stats(struct json_writer *w, const struct cgroup_stats *stats)
 	if (stats->pids_limit != UINT64_MAX)
 		json_put_uint(w, "limit", stats->pids_limit);
 	json_write_object_end(w);
-
-	json_write_key(w, "blkio");
-	json_write_object_begin(w);
-	put_known(w, "readBytes", stats->io_read_bytes);
-	put_known(w, "writeBytes", stats->io_write_bytes);
-	put_known(w, "reads", stats->io_reads);
-	put_known(w, "writes", stats->io_writes);
-	json_write_object_end(w);
+	write_io(w, group);
 }
 
 char *oci_event_text(const char *type, const char *id, const struct cgroup_stats *stats)
@@ -166,7 +232,7 @@ char *oci_event_text(const char *type, const char *id, const struct cgroup_stats
 	if (stats) {
 		json_write_key(&w, "data");
 		json_write_object_begin(&w);
-		write_stats(&w, stats);
+		write_stats(&w, e->group, stats);
 		json_write_object_end(&w);
 	}
 	json_write_object_end(&w);
