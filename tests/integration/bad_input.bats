@@ -126,6 +126,10 @@ pull_x()
 	pull_x
 	assert_fault 125 "$SERVER/x"
 	assert_no_image
+	double "$LAYOUT" corrupt-header
+	pull_x
+	assert_fault 125 "$SERVER/x"
+	assert_no_image
 }
 
 @test "a layer whose diff_id is wrong" {

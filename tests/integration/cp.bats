@@ -225,6 +225,45 @@ start()
 	refute_output --partial ":secret"
 }
 
+@test "links of a stopped container lead around inside only" {
+	mkdir outside
+	echo secret >outside/secret
+	start box
+	pod exec box sh -c "mkdir -p /real; ln -s /real /absolute
+		ln -s $PWD/outside /escape; ln -s $PWD/outside/secret /leak; ln -s /proc/self/cwd /magic"
+	pod stop -t 0 box
+	pod cp src/file box:/absolute/
+	run pod cp src/file box:/escape/planted
+	[ "$status" -ne 0 ]
+	run pod cp box:/leak dst
+	[ "$status" -ne 0 ]
+	run pod cp box:/magic/outside dst
+	[ "$status" -ne 0 ]
+	run pod cp src/file box:/leak
+	assert_equal "$(ls outside) $(cat outside/secret)" "secret secret"
+	assert_equal "$(ls dst)" ""
+}
+
+@test "nor does one of a stopped container, which others exchange" {
+	mkdir outside shared
+	echo outer >outside/secret
+	echo inner >shared/file
+	ln -s "$PWD/outside/secret" shared/link
+	pod create --name box -v "$PWD/shared:/t" localhost/busybox true
+	"$LIB/swapper" shared/file shared/link 3>&- &
+	for _ in {1..100}; do
+		rm -rf dst/t
+		pod cp box:/t dst 2>/dev/null || :
+		# a link comes out as one: only regular files count
+		find dst/t -type f -exec cat {} + 2>/dev/null || :
+	done >seen
+	kill $!
+	wait $! || :
+	grep -q inner seen
+	run grep -c outer seen
+	assert_output 0
+}
+
 @test "archives from a hostile container are unpacked below the destination" {
 	start box
 	pod exec box sh -c 'mkdir /h; cd /h; ln -s / root; mkdir "a b" "..."; echo x >"...

@@ -94,7 +94,7 @@ bait_is_empty()
 	run_one -u 77 localhost/pw-fifo true
 	assert_success
 
-	hostile pw-hole '{"path":"etc/passwd","type":"sparse","size":10737418240}'
+	hostile pw-hole '{"path":"etc/passwd","type":"sparse","size":4398046511104}'
 	run_one -u app localhost/pw-hole true
 	assert_fault 125 "unable to find user app"
 }
@@ -330,4 +330,65 @@ attacked()
 	[ -n "${skip_load-}" ] && return 0 # refused as a whole: fine, too
 	CANARY=leaked run_one localhost/env env
 	refute_output --partial leaked
+}
+
+@test "default restrictions: filter, bounding set and masked paths, in run and in exec" {
+	local paths="/proc/acpi /proc/kcore /proc/keys /proc/latency_stats /proc/sched_debug /proc/scsi
+		/proc/timer_list /proc/timer_stats /sys/dev/block /sys/devices/virtual/powercap /sys/firmware /sys/fs/selinux"
+
+	run_one localhost/busybox grep -E '^(Seccomp|CapBnd):' /proc/self/status
+	assert_output $'CapBnd:\t00000000800405fb\nSeccomp:\t2'
+	run_one localhost/busybox sh -c "for p in $(tr -d '\n' <<<"$paths"); do
+		[ -d \$p ] && ls -A \$p; [ ! -f \$p ] && [ ! -c \$p ] || head -c 1 \$p; done; :"
+	assert_output ""
+	pod run -d --name box --network none localhost/busybox sleep 1000
+	run pod exec box grep -E '^(Seccomp|CapBnd):' /proc/self/status
+	assert_output $'CapBnd:\t00000000800405fb\nSeccomp:\t2'
+}
+
+@test "nothing of the host's mounts is left in the container's mount namespace" {
+	run_one localhost/busybox sh -c 'cut -d" " -f5 /proc/self/mountinfo |
+		grep -vE "^/(proc|dev|sys|etc/hosts|etc/resolv.conf|etc/hostname|run/.containerenv)(/.*)?$"'
+	assert_output /
+}
+
+@test "the store and the runtime directory are closed to other users, whatever the umask is" {
+	(umask 0 && export HOME=$PWD/other XDG_RUNTIME_DIR=$PWD && pod volume create v && pod ps)
+	assert_equal "$(find other/.local/share/pod pod -maxdepth 0 -perm /077)" ""
+	assert_equal "$(find other/.local/share/pod pod -maxdepth 0 | wc -l)" 2
+	rm -rf other pod
+}
+
+@test "names that are paths name no volume" {
+	local name
+
+	mkdir -p victim/_data
+	for name in ../../../../../../victim ../victim . .. a/b; do
+		run --separate-stderr pod volume create -- "$name"
+		assert_fault 125 "$name"
+		run --separate-stderr pod volume rm -- "$name"
+		[ "$status" -ne 0 ]
+	done
+	[ -d victim/_data ]
+}
+
+@test "an image's VOLUME that is a link brings nothing of the host" {
+	echo secret >"$HOME/bait/secret"
+	make_image "$PWD/vol.tar" --name localhost/vol --volume /v --layer busybox --layer - <<END
+[{"path": "v", "type": "symlink", "target": "$HOME/bait"}]
+END
+	pod load -q -i vol.tar
+	run_one localhost/vol sh -c "ls -A /v/ $HOME/bait/"
+	refute_output --partial secret
+	assert_equal "$(ls -A "$HOME/bait")" secret
+}
+
+@test "what a container is made of adds no line to a systemd unit" {
+	pod create --name c -e $'A=1\nExecStartPre=/bin/evil' --label $'l=\r\nUser=root' --hostname h \
+		localhost/busybox sh -c $'echo "\nExecStopPost=/bin/evil'
+	run pod generate systemd --new c
+	assert_success
+	refute_output --regexp $'\n[[:space:]]*(ExecStartPre=/bin/evil|User=|ExecStopPost=/bin/evil)'
+	run pod generate systemd --new -e $'B=1\nUser=root' c
+	[ "$status" -ne 0 ] || refute_output --regexp $'\n[[:space:]]*User='
 }

@@ -156,7 +156,7 @@ with_descriptors()
 	pod oci exec one mount --bind /p/1 /proc
 	run pod oci exec --apparmor profile one true
 	assert_status 1
-	assert_output --partial "Invalid cross-device link"
+	assert_output --partial "ross-device link"
 	pod oci exec one umount /proc
 }
 
@@ -171,10 +171,93 @@ with_descriptors()
 	assert_status 1
 	load_busybox
 	pod run -d --name box --network none --cap-add SYS_ADMIN localhost/busybox sleep 1000
-	pod exec box sh -c 'umount /dev/pts; : >/dev/pts/ptmx'
+	pod exec box sh -c 'mkdir /pp; mount -t devpts -o newinstance,ptmxmode=666 x /pp; umount /dev/pts
+		: >/dev/pts/ptmx; mount --bind /pp/ptmx /dev/pts/ptmx'
 	run on_pty '' pod exec -t box tty
 	[ "$status" -ne 0 ]
 	assert_output --partial "terminal"
+}
+
+@test "labels are not written to a file that lies over the joining process's own" {
+	local inner pid
+
+	CONFIG='c["linux"]["maskedPaths"] = c["linux"]["readonlyPaths"] = []'
+	running sleep 1000
+	cat >"$BATS_TEST_TMPDIR/console.py" <<'END'
+# A console socket that is full: the process waits inside of the container until somebody takes what came.
+import os, socket, sys, time
+server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+server.bind(sys.argv[1])
+server.listen(0)
+first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+first.connect(sys.argv[1])
+print("ready", flush=True)
+while not os.path.exists(sys.argv[1] + ".go"):
+    time.sleep(0.05)
+kept = []
+while True:
+    kept.append(server.accept())
+END
+	start_server python3 "$BATS_TEST_TMPDIR/console.py" "$BATS_TEST_TMPDIR/console"
+	pod oci exec --apparmor profile --tty --console-socket "$BATS_TEST_TMPDIR/console" --detach one sleep 1000 \
+		>"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	pid=$!
+	# shellcheck disable=SC2016
+	inner='for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] || { echo ${p#/proc/}; break; }; done | grep .'
+	wait_until 20 pod oci exec one sh -c "$inner"
+	inner=$(pod oci exec one sh -c "$inner")
+	pod oci exec one sh -c ": >/over; for f in exec apparmor/exec; do mount --bind /over /proc/$inner/attr/\$f; done; cat /proc/$inner/attr/exec"
+	touch "$BATS_TEST_TMPDIR/console.go"
+	! wait "$pid" || fail "the process runs"
+	assert_equal "$(pod oci exec one cat /over)" ""
+	run cat "$BATS_TEST_TMPDIR/said"
+	assert_output --partial "ross-device link"
+}
+
+# --- the host's side -------------------------------------------------------------------------------
+
+@test "hooks get the environment that is theirs, and no descriptor of ours" {
+	bundle true
+	config "$B" 'c["hooks"] = {point: [{"path": "/bin/sh", "args": ["sh", "-c", "/usr/bin/env >>'"$BATS_TEST_TMPDIR"'/env; ls -l /proc/$$/fd >>'"$BATS_TEST_TMPDIR"'/fds"]}]
+	for point in ("createRuntime", "poststart", "poststop")}'
+	SECRET_WORD=1 with_descriptors pod oci run --bundle "$B" one
+	assert_equal "$(grep -c ^PWD= "$BATS_TEST_TMPDIR/env")" 3
+	assert_equal "$(grep -vE '^(PWD|SHLVL|_|OLDPWD)=' "$BATS_TEST_TMPDIR/env")" ""
+	run cat "$BATS_TEST_TMPDIR/fds"
+	refute_output --partial "$OUTSIDE"
+	refute_output --partial socket:
+}
+
+@test "a state directory that others can write to is refused" {
+	mkdir "$BATS_TEST_TMPDIR/open"
+	chmod 0777 "$BATS_TEST_TMPDIR/open"
+	run pod oci --root "$BATS_TEST_TMPDIR/open" list
+	assert_status 1
+	assert_output --partial "can be written by others"
+}
+
+@test "another file in place of the host's /dev/null is no device, and masks nothing" {
+	bundle true
+	echo fake >"$BATS_TEST_TMPDIR/fake"
+	cat >"$BATS_TEST_TMPDIR/inside" <<'END'
+mount --bind "$1/fake" /dev/null
+exec pod oci run --bundle "$2" one
+END
+	rm "$B/config.json"
+	pod oci spec --bundle "$B"
+	config "$B" 'c["process"]["terminal"] = False; c["process"]["args"] = ["cat", "/dev/null"]
+c["mounts"] = [m for m in c["mounts"] if "cgroup" not in m["type"]]
+c["linux"]["maskedPaths"] = []
+c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "cgroup"]'
+	run "$LIB/in-userns.py" --mount sh "$BATS_TEST_TMPDIR/inside" "$BATS_TEST_TMPDIR" "$B"
+	assert_status 1
+	assert_output --partial "device '/dev/null'"
+	config "$B" 'c["mounts"] = [{"destination": "/dev", "type": "bind", "source": "'"$B"'/rootfs/dev", "options": ["rbind"]}]
+c["process"]["args"] = ["true"]
+c["linux"]["maskedPaths"] = ["/bin/sh"]'
+	run "$LIB/in-userns.py" --mount sh "$BATS_TEST_TMPDIR/inside" "$BATS_TEST_TMPDIR" "$B"
+	assert_status 1
+	assert_output --partial "is not the null device"
 }
 
 # --- a filter with a listener ----------------------------------------------------------------------

@@ -121,5 +121,72 @@ IMAGE
 	pod oci --root "$S" create --bundle "$B" one </dev/null >/dev/null 2>&1 5<"$HOME" 9<"$HOME" 64<"$HOME"
 	run sh -c 'for f in /proc/'"$(pod oci --root "$S" state one | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')"'/fd/*; do readlink "$f"; done'
 	assert_equal "$(grep -c /dev/null <<<"$output")" 3
-	[ -z "$(grep -v '^socket:\|^/dev/null$' <<<"$output")" ] || fail "$output"
+	# and its own namespaces, for exec
+	[ -z "$(grep -v '^socket:\|^/dev/null$\|^/[0-9]*/ns$' <<<"$output")" ] || fail "$output"
+}
+
+@test "root: the caller's groups do not come in" {
+	load_busybox
+	run setpriv --groups 4,27 pod run --rm --network none -u user localhost/busybox id -G
+	assert_output "1000 2000"
+	make_bundle "$B" id -G
+	config "$B" 'c["process"]["user"] = {"uid": 1000, "gid": 1000}'
+	run setpriv --groups 4,27 pod oci --root "$S" run --bundle "$B" one
+	assert_output 1000
+}
+
+@test "root: a file that is a standard stream keeps its owner" {
+	touch "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+	make_bundle "$B" id -u
+	config "$B" 'c["process"]["user"] = {"uid": 1000, "gid": 1000}'
+	pod oci --root "$S" run --bundle "$B" one <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 2>&1
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/out") $(stat -c %u "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" "1000 0 0 "
+}
+
+@test "root: mounts of a container do not reach the host" {
+	make_bundle "$B" sleep 1000
+	cat >"$BATS_TEST_TMPDIR/inside" <<'END'
+set -e
+mount --make-rshared /
+cut -d' ' -f5 /proc/self/mountinfo | sort >"$1/before"
+pod oci --root "$2" run --detach --bundle "$3" one </dev/null >/dev/null 2>&1
+cut -d' ' -f5 /proc/self/mountinfo | sort | diff "$1/before" -
+pod oci --root "$2" delete --force one
+END
+	run unshare --mount --propagation private sh "$BATS_TEST_TMPDIR/inside" "$BATS_TEST_TMPDIR" "$S" "$B"
+	assert_success
+	assert_output ""
+}
+
+@test "root: no way out of the hierarchy of control groups" {
+	local path
+
+	grep -q cgroup2 /proc/mounts || skip "the unified hierarchy is not mounted"
+	make_bundle "$B" sleep 1000
+	for path in /../pod-escape /a/../../pod-escape "/a//b" '/new\nline' /./x; do
+		config "$B" 'c["linux"]["cgroupsPath"] = "'"$path"'"; c["linux"]["resources"] = {"pids": {"limit": 100}}'
+		run pod oci --root "$S" run --detach --bundle "$B" one </dev/null
+		! rmdir /sys/fs/cgroup/pod-escape 2>/dev/null || fail "a group was made outside"
+		assert_status 1
+		assert_output --partial "config.json: linux.resources"
+	done
+	config "$B" 'c["linux"].pop("cgroupsPath"); c["linux"]["resources"] = {}'
+	pod oci --root "$S" run --detach --bundle "$B" one </dev/null >/dev/null 2>&1
+	run pod oci --root "$S" exec --cgroup ../.. one true
+	assert_status 1
+	assert_output --partial "contains '..'"
+}
+
+@test "root: what is not namespaced below /proc cannot be opened for writing" {
+	load_busybox
+	run pod run --rm --network none localhost/busybox sh -c 'for p in sys/kernel/domainname sys/vm/swappiness sysrq-trigger irq/default_smp_affinity; do
+		{ : >>/proc/$p; } 2>/dev/null && echo "$p is open"; done; :'
+	assert_output ""
+}
+
+@test "root: the control groups cannot be written" {
+	load_busybox
+	run pod run --rm --network none localhost/busybox sh -c 'cd /sys/fs/cgroup; mkdir new 2>/dev/null && rmdir new && echo made
+		for f in */cgroup.procs cgroup.procs; do { : >>$f; } 2>/dev/null && echo "$f is open"; done; :'
+	assert_output ""
 }

@@ -415,9 +415,6 @@ END
 	oci_run 'c["mounts"].append({"destination": "/m", "type": "bind", "source": "/etc", "options": ["rbind", "size=5"]})'
 	assert_status 1
 	assert_output --regexp "config.json: mounts\[[0-9]+\]: .*'size=5' is for file systems"
-	oci_run "$last"' = {"destination": "/m", "type": "tmpfs", "source": "x", "options": ["silent"]}'
-	assert_status 1
-	assert_output --regexp "config.json: mounts\[[0-9]+\]: .*'silent' is not supported"
 	oci_run "$last"' = {"destination": "/m", "type": "nofs", "source": "x"}'
 	assert_status 1
 	assert_output --regexp "config.json: mounts\[[0-9]+\]: .*nofs"
@@ -672,7 +669,7 @@ c["process"]["cwd"] = "/w/cwd/deep"'
 }
 
 @test "a directory that becomes a link as soon as it has been made leads nowhere outside" {
-	local rounds=200 i swapper
+	local rounds=100 i swapper
 
 	[ -z "${POD_TEST_LONG-}" ] || rounds=5000
 	bundle true
@@ -682,7 +679,7 @@ c["process"]["cwd"] = "/w/cwd/deep"'
 	swapper=$!
 	for ((i = 0; i < rounds; i++)); do
 		until rm -rf "$B/rootfs/z/"* 2>/dev/null; do :; done
-		ln -s "$OUTSIDE" "$B/rootfs/z/swap"
+		ln -sfnT "$OUTSIDE" "$B/rootfs/z/swap"
 		timeout 30 pod oci run --bundle "$B" one 2>&1 || :
 	done >"$BATS_TEST_TMPDIR/log"
 	kill "$swapper"

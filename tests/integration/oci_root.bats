@@ -55,7 +55,7 @@ teardown()
 }
 
 @test "root: devices that the rules deny cannot be opened, those of every container can" {
-	make_bundle "$B" sh -c 'head -c 1 /dev/zero >/dev/null && echo zero; head -c 1 /dev/kmsg >/dev/null 2>&1 || echo denied'
+	make_bundle "$B" sh -c 'head -c 1 /dev/zero >/dev/null && echo zero; ( : >/dev/kmsg ) 2>/dev/null || echo denied'
 	config "$B" 'c["linux"]["devices"] = [{"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666}]'
 	grep -q cgroup2 /proc/mounts || skip "the unified hierarchy is not mounted"
 	run oci run --bundle "$B" one

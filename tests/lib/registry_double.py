@@ -8,6 +8,7 @@ Faults:
   cut-always=BYTES every such answer does
   no-range         the Range header is ignored
   corrupt          one byte of every layer is changed
+  corrupt-header   the same, in a byte of gzip's header that changes nothing of the content
   wrong-manifest   a manifest asked for by digest is another one's bytes
   manifest=TEXT    the manifest is this text
   status=N         every answer below /v2/ is N
@@ -140,6 +141,8 @@ def main():
                 return self.answer(307, headers=[("Location", faults["redirect"] + path)])
             if layer and "corrupt" in faults:
                 data = data[:-20] + bytes([data[-20] ^ 1]) + data[-19:]
+            if layer and "corrupt-header" in faults:
+                data = data[:9] + bytes([data[9] ^ 1]) + data[10:]
             status, headers, start = 200, [("Content-Type", "application/octet-stream")], 0
             wanted = re.match(r"^bytes=(\d+)-$", self.headers.get("Range", ""))
             if wanted and "no-range" not in faults and int(wanted.group(1)) < len(data):
