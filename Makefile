@@ -11,7 +11,7 @@ VPATH = $(srcdir)
 B = build
 
 # These set up what is missing first, then call make again; the others start from a configuration.
-setup_goals = quickstart check check-long check-vm bench clean distclean
+setup_goals = quickstart check check-long check-vm bench bench-vm clean distclean
 ifneq ($(filter-out $(setup_goals),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
 endif
@@ -133,6 +133,9 @@ check-vm:
 bench:
 	@MAKE='$(MAKE)' $(srcdir)/tests/bench/run
 
+bench-vm:
+	@MAKE='$(MAKE)' $(srcdir)/tests/vm/bench
+
 # Manual pages and completions are installed where they are there.
 man_pages = $(wildcard $(srcdir)/doc/man/*.1 $(srcdir)/doc/man/*.5 $(B)/man/*.1)
 bash_completion = $(wildcard $(srcdir)/completions/pod.bash)
@@ -214,4 +217,4 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache
 
-.PHONY: all quickstart check check-long check-vm bench install install-docker uninstall uninstall-docker dist distcheck format check-format clean distclean
+.PHONY: all quickstart check check-long check-vm bench bench-vm install install-docker uninstall uninstall-docker dist distcheck format check-format clean distclean

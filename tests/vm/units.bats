@@ -155,6 +155,53 @@ MAINPID=1"
 	done
 }
 
+@test "pod's own restarts inside of a unit: one service, one scope after the other, the same socket" {
+	cat >"$UNITS/again.socket" <<-END
+		[Socket]
+		ListenStream=127.0.0.1:4713
+		FileDescriptorName=web
+	END
+	cat >"$UNITS/again.service" <<-END
+		[Service]
+		Type=notify
+		NotifyAccess=all
+		ExecStart=$(command -v pod) run -d --name again --restart always --sdnotify conmon --cgroups no-conmon \\
+			--network none -v $LIB/service:/service:ro localhost/busybox /service accept
+		ExecStop=$(command -v pod) stop -t 0 again
+		ExecStopPost=$(command -v pod) rm -f again
+	END
+	systemctl --user daemon-reload
+	systemctl --user start again.socket
+	run timeout 60 busybox nc 127.0.0.1 4713
+	assert_output "fds 1 names web extra -1"
+	main=$(unit again MainPID)
+	run cat "/proc/$main/comm"
+	assert_output pod-monitor
+	for count in 1 2; do
+		restarted()
+		{
+			[ "$(pod inspect --format '{{.RestartCount}} {{.State.Status}}' again)" = "$count running" ]
+		}
+		wait_until 60 restarted
+		run cat "/proc/$(pod inspect --format '{{.State.Pid}}' again)/cgroup"
+		assert_output --partial ".scope/container"
+		run timeout 60 busybox nc 127.0.0.1 4713
+		assert_output "fds 1 names web extra -1"
+	done
+	assert_equal "$(unit again MainPID)" "$main"
+	run cat "/proc/$main/cgroup"
+	assert_output --partial "/again.service"
+	run unit again ActiveState
+	assert_output active
+	run unit again NRestarts
+	assert_output 0
+	systemctl --user stop again.socket again.service
+	run pod ps -aq
+	assert_output ""
+	run sh -c 'systemctl --user list-units --all --no-legend "pod-*.scope"'
+	assert_output ""
+}
+
 @test "a template: instances beside each other" {
 	pod create --name many --network none localhost/busybox sleep 1000
 	install_unit --template --stop-timeout 0 many
