@@ -115,7 +115,7 @@ static void write_memory_raw(struct json_writer *w, const struct cgroup *group)
 
 	json_write_key(w, "raw");
 	json_write_object_begin(w);
-	if (cgroup_file_read(group->fd, "memory.stat", text, sizeof(text)) == 0)
+	if (group && cgroup_file_read(group->fd, "memory.stat", text, sizeof(text)) == 0)
 		while ((line = strsep(&rest, "\n"))) {
 			char *value = strchr(line, ' ');
 			uint64_t number;
@@ -167,7 +167,7 @@ static void write_io(struct json_writer *w, const struct cgroup *group)
 
 	json_write_key(w, "blkio");
 	json_write_object_begin(w);
-	if (cgroup_file_read(group->fd, "io.stat", text, sizeof(text)) == 0) {
+	if (group && cgroup_file_read(group->fd, "io.stat", text, sizeof(text)) == 0) {
 		write_io_list(w, "ioServiceBytesRecursive", text,
 			(const char *const[]){" rbytes=", " wbytes=", " dbytes="});
 		write_io_list(w, "ioServicedRecursive", text,
@@ -221,7 +221,8 @@ static void write_stats(
 	write_io(w, group);
 }
 
-char *oci_event_text(const char *type, const char *id, const struct cgroup_stats *stats)
+char *oci_event_text(const char *type, const char *id, const struct cgroup *group,
+	const struct cgroup_stats *stats)
 {
 	struct strbuf line = STRBUF_INIT;
 	struct json_writer w = json_writer_init(&line, 0);
@@ -232,7 +233,7 @@ char *oci_event_text(const char *type, const char *id, const struct cgroup_stats
 	if (stats) {
 		json_write_key(&w, "data");
 		json_write_object_begin(&w);
-		write_stats(&w, e->group, stats);
+		write_stats(&w, group, stats);
 		json_write_object_end(&w);
 	}
 	json_write_object_end(&w);
@@ -251,7 +252,7 @@ struct events {
 static int print_event(
 	struct events *e, const char *type, const struct cgroup_stats *stats, struct error **err)
 {
-	cleanup_free char *line = oci_event_text(type, e->opts->id, stats);
+	cleanup_free char *line = oci_event_text(type, e->opts->id, e->group, stats);
 
 	return e->print(e->data, line, err);
 }

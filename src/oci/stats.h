@@ -17,10 +17,13 @@ int oci_update(const struct oci_root *root, const char *id, struct cgroup_resour
 int oci_update_rdt(const struct oci_root *root, const char *id, const char *l3_cache_schema,
 	const char *mem_bw_schema, struct error **err);
 
+struct cgroup;
 struct cgroup_stats;
 /** oci_event_text() - one line of `events`: TYPE and, unless STATS is NULL, the members that runc
- * writes as far as cgroup v2 has them; those of UINT64_MAX are left out. Owned. */
-char *oci_event_text(const char *type, const char *id, const struct cgroup_stats *stats);
+ * writes as far as cgroup v2 has them; those of UINT64_MAX are left out. Lines of
+ * files are GROUP's; NULL: none. Owned. */
+char *oci_event_text(const char *type, const char *id, const struct cgroup *group,
+	const struct cgroup_stats *stats);
 
 struct oci_events_options {
 	const char *id;
