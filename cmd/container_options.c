@@ -83,14 +83,20 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 		OPTION_STRV("env-file", 0, T, env_files, "FILE",                                   \
 			"Read environment variables from FILE", .complete = COMPLETE_FILE),        \
 		OPTION_BOOL("env-host", 0, T, env_host, "Hand on the whole environment of pod"),   \
+		OPTION_STRV("env-merge", 0, T, env_merge, "NAME=VALUE",                            \
+			"Set a variable from those of the image's: PATH=${PATH}:/opt/bin"),        \
 		OPTION_STRV("expose", 0, T, exposed_ports, "PORT[-PORT][/PROTOCOL]",               \
 			"Add a port to those that the image exposes"),                             \
 		OPTION_STRV("gidmap", 0, T, gid_maps, "ID:FROM:COUNT",                             \
 			"Ids of the container's groups; alone it counts for users too"),           \
 		OPTION_STRV("group-add", 0, T, groups, "GROUP", "Add a supplementary group"),      \
+		OPTION_STRING("group-entry", 0, T, group_entry, "ENTRY",                           \
+			"Line for the process's group in /etc/group, where it has none"),          \
 		HEALTH_ROWS(T, health),                                                            \
 		OPTION_STRING(                                                                     \
 			"hostname", 'h', T, hostname, "NAME", "Set the container's host name"),    \
+		OPTION_STRV("hostuser", 0, T, host_users, "NAME",                                  \
+			"Add a user of the host to /etc/passwd"),                                  \
 		OPTION_BOOL("http-proxy", 0, T, http_proxy,                                        \
 			"Hand on the variables that name proxies", .default_text = "true"),        \
 		OPTION_STRING("image-volume", 0, T, image_volumes, "MODE",                         \
@@ -124,6 +130,11 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			"Not available: cgroup v2 has no such switch", .hidden = true),            \
 		OPTION_STRING("oom-score-adj", 0, T, oom_score_adj, "NUMBER",                      \
 			"How readily the kernel ends it when memory is out (-1000 to 1000)"),      \
+		OPTION_BOOL("passwd", 0, T, passwd,                                                \
+			"Add the process's user to /etc/passwd and /etc/group",                    \
+			.default_text = "true"),                                                   \
+		OPTION_STRING("passwd-entry", 0, T, passwd_entry, "ENTRY",                         \
+			"Line for the process's user in /etc/passwd, where it has none"),          \
 		OPTION_STRING(                                                                     \
 			"pid", 0, T, pid, "MODE", "PID namespace", .words = namespace_modes),      \
 		OPTION_STRING("pidfile", 0, T, pid_file, "FILE",                                   \
@@ -142,6 +153,9 @@ static const char *const namespace_modes[] = {"host", "private", "container:", N
 			.default_text = "missing", .words = pull_policies),                        \
 		OPTION_BOOL("quiet", 'q', T, quiet, "Show no progress while pulling"),             \
 		OPTION_BOOL("read-only", 0, T, read_only, "Make the root file system read-only"),  \
+		OPTION_BOOL("read-only-tmpfs", 0, T, read_only_tmpfs,                              \
+			"With --read-only: mount a tmpfs on /run, /tmp and /var/tmp",              \
+			.default_text = "true"),                                                   \
 		OPTION_BOOL(                                                                       \
 			"replace", 0, T, replace, "Remove a container of the same name first"),    \
 		OPTION_STRING("restart", 0, T, restart_policy, "POLICY",                           \
@@ -226,9 +240,9 @@ void container_options_clear(struct container_options *opts)
 		&opts->tmpfs, &opts->ports, &opts->cap_add, &opts->cap_drop, &opts->security_opts,
 		&opts->labels, &opts->label_files, &opts->annotations, &opts->ulimits,
 		&opts->dns_servers, &opts->dns_searches, &opts->dns_options, &opts->add_hosts,
-		&opts->devices, &opts->groups, &opts->log_options, &opts->exposed_ports,
-		&opts->sysctls, &opts->unset_env, &opts->volumes_from, &opts->attach,
-		&opts->uid_maps, &opts->gid_maps};
+		&opts->host_users, &opts->env_merge, &opts->devices, &opts->groups,
+		&opts->log_options, &opts->exposed_ports, &opts->sysctls, &opts->unset_env,
+		&opts->volumes_from, &opts->attach, &opts->uid_maps, &opts->gid_maps};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strvs); i++)
 		strv_free(*strvs[i]);
@@ -379,6 +393,12 @@ static int fill_config(struct store *store, const struct container_options *opts
 	config->remove = opts->remove;
 	config->user = xstrdup_null(opts->user);
 	config->groups = strv_copy(opts->groups);
+	config->no_passwd = !opts->passwd;
+	config->passwd_entry = xstrdup_null(opts->passwd_entry);
+	config->group_entry = xstrdup_null(opts->group_entry);
+	for (size_t i = 0; opts->host_users && opts->host_users[i]; i++)
+		if (parse_host_user(&config->host_users, opts->host_users[i], err) < 0)
+			return -1;
 	config->working_dir = xstrdup_null(opts->workdir);
 	config->cap_add = strv_copy(opts->cap_add);
 	config->cap_drop = strv_copy(opts->cap_drop);
@@ -547,6 +567,8 @@ int container_options_make(struct command_context *ctx, struct store *store,
 		.publish_all = opts->publish_all,
 		.env_host = opts->env_host,
 		.http_proxy = opts->http_proxy,
+		.read_only_tmpfs = opts->read_only_tmpfs,
+		.env_merge = opts->env_merge,
 		.unset_env = opts->unset_env,
 		.unset_env_all = opts->unset_env_all,
 		.image_volumes = opts->image_volumes,

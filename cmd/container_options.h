@@ -20,6 +20,9 @@ struct container_options {
 		*ipc, *uts, *log_driver, *cid_file, *pid_file, *stop_signal, *restart_policy;
 	const char *cgroup_parent, *cgroups, *cgroupns, *oom_score_adj, *sdnotify, *conmon_pidfile;
 	const char *subuid_name, *subgid_name;
+	const char *passwd_entry, *group_entry;
+	bool passwd, read_only_tmpfs;
+	char **host_users, **env_merge;
 	const char *domainname, *umask, *time_zone, *image_volumes;
 	struct limit_options limits;
 	struct pull_flags pull_flags;
@@ -49,6 +52,8 @@ struct container_options {
 		.stop_timeout_s = 10,                                                              \
 		.sig_proxy = true,                                                                 \
 		.http_proxy = !docker_called(),                                                    \
+		.passwd = !docker_called(),                                                        \
+		.read_only_tmpfs = !docker_called(),                                               \
 		.pull_flags.tls_verify = true,                                                     \
 		.detach_keys = "ctrl-p,ctrl-q",                                                    \
 	})

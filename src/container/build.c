@@ -72,6 +72,9 @@ static int build_env(
 			env_set(&env, image->env[i]);
 	if (request->unset_env_all)
 		strv_free(steal_ptr(&env));
+	for (size_t i = 0; request->env_merge && request->env_merge[i]; i++)
+		if (parse_env_merge(&env, request->env_merge[i], err) < 0)
+			return -1;
 	for (size_t i = 0; request->unset_env && request->unset_env[i]; i++)
 		unset(env, request->unset_env[i]);
 	for (size_t i = 0; request->env_files && request->env_files[i]; i++)
@@ -201,6 +204,27 @@ static int make_source(const struct container_mount *mount, struct error **err)
 	return 0;
 }
 
+/* What a program without a writable root needs all the same: podman's. */
+static void add_read_only_tmpfs(const struct container_request *request, struct mount_set *set)
+{
+	static const char *const places[] = {"/run", "/tmp", "/var/tmp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct container_mount mount = {.kind = CONTAINER_MOUNT_TMPFS};
+
+		if (!request->config->read_only || !request->read_only_tmpfs ||
+			mount_set_has(set, places[i]))
+			continue;
+		mount.destination = xstrdup(places[i]);
+		strv_append(&mount.options, "rw");
+		strv_append(&mount.options, "exec");
+		strv_append(&mount.options, "nosuid");
+		strv_append(&mount.options, "nodev");
+		array_grow(set->items, set->count, set->capacity);
+		set->items[set->count++] = mount;
+	}
+}
+
 static int build_mounts(
 	struct container_request *request, const struct image_config *image, struct error **err)
 {
@@ -247,6 +271,7 @@ static int build_mounts(
 		array_grow(set.items, set.count, set.capacity);
 		set.items[set.count++] = mount;
 	}
+	add_read_only_tmpfs(request, &set);
 	for (size_t i = 0; i < set.count; i++)
 		if (resolve_mount(request->config, &set.items[i], err) < 0)
 			return -1;

@@ -12,7 +12,9 @@ struct container_request {
 	struct container_config *config;
 	char *const *command;  /* operands behind the image; NULL or empty: the image's */
 	bool entrypoint_given; /* config->entrypoint overrides the image's, also with nothing */
-	char *const *env, *const *env_files;      /* -e, --env-file, as given */
+	char *const *env, *const *env_files;
+	char *const *env_merge; /* --env-merge */ /* -e, --env-file, as given */
+	bool read_only_tmpfs;                     /* --read-only-tmpfs */
 	bool env_host, http_proxy, unset_env_all; /* --env-host, --http-proxy, --unsetenv-all */
 	char *const *unset_env; /* --unsetenv: names of defaults and the image's */
 	char *const *volumes, *const *mounts, *const *tmpfs;

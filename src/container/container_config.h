@@ -32,9 +32,12 @@ struct container_config {
 	char **entrypoint, **command; /* for inspect */
 	char **env;                   /* final, image's included */
 	char *working_dir;
-	char *user;    /* "", or as given: "name[:group]" */
-	char **groups; /* --group-add */
-	char *umask;   /* octal; NULL: 0022 */
+	bool no_passwd;                   /* --passwd=false: account files stay as they are */
+	char *passwd_entry, *group_entry; /* templates for them; NULL: podman's */
+	char **host_users;                /* lines for passwd */
+	char *user;                       /* "", or as given: "name[:group]" */
+	char **groups;                    /* --group-add */
+	char *umask;                      /* octal; NULL: 0022 */
 	bool terminal, stdin_open, init, privileged;
 	char **cap_add, **cap_drop;
 	char **security_opts; /* normalised by parse_security_opt */

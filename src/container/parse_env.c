@@ -188,3 +188,70 @@ int parse_log_option(const char *driver, const char *text, struct error **err)
 		return error_wrap(err, "log-opt 'max-size'");
 	return 0;
 }
+
+int parse_host_user(char ***lines, const char *name, struct error **err)
+{
+	cleanup_free char *text = NULL;
+	size_t len, name_len = strlen(name);
+	char *rest, *line;
+
+	if (read_file_limited(AT_FDCWD, "/etc/passwd", 4u << 20, &text, &len, err) < 0)
+		return error_wrap(err, "--hostuser");
+	for (rest = text; (line = strsep(&rest, "\n"));) {
+		cleanup_strv char **fields = NULL;
+
+		if (!name_len || strncmp(line, name, name_len) != 0 || line[name_len] != ':')
+			continue;
+		fields = str_split(line, ':');
+		if (strv_length(fields) != 7)
+			continue;
+		strv_append_take(lines, xasprintf("%s:*:%s:%s:%s:%s:/bin/sh", fields[0], fields[2],
+						fields[3], fields[4], fields[5]));
+		return 0;
+	}
+	return error_set(
+		err, ERR_NOT_FOUND, "--hostuser %s: the host's /etc/passwd has no such user", name);
+}
+
+/* The name behind a '$', with braces or without; *LEN is all of it. 0 bytes: not a name. */
+static size_t variable_name(const char *text, const char **ret_name, size_t *ret_len)
+{
+	bool braces = text[1] == '{';
+	const char *name = text + 1 + braces, *end = name;
+
+	while (*end == '_' || (*end >= 'a' && *end <= 'z') || (*end >= 'A' && *end <= 'Z') ||
+		(end > name && *end >= '0' && *end <= '9'))
+		end++;
+	if (end == name || (braces && *end != '}'))
+		return 0;
+	*ret_name = name;
+	*ret_len = (size_t)(end - text) + braces;
+	return (size_t)(end - name);
+}
+
+int parse_env_merge(char ***env, const char *text, struct error **err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	if (!strchr(text, '=') || text[0] == '=')
+		return error_set(err, ERR_INVALID,
+			"--env-merge '%s': must be NAME=VALUE, where VALUE may name a variable as "
+			"${NAME}",
+			text);
+	while (*text) {
+		const char *name;
+		size_t len, name_len = *text == '$' ? variable_name(text, &name, &len) : 0;
+
+		if (name_len) {
+			cleanup_free char *variable = xstrndup(name, name_len);
+			const char *value = env_get(*env, variable);
+
+			strbuf_addstr(&out, value ? value : "");
+			text += len;
+		} else {
+			strbuf_addch(&out, *text++);
+		}
+	}
+	env_set(env, strbuf_str(&out));
+	return 0;
+}

@@ -8,10 +8,17 @@
 int parse_env(char ***env, const char *text, struct error **err);
 /** parse_env_file() - --env-file: one of the above a line, '#' comments, at most 1 MiB. */
 int parse_env_file(char ***env, const char *path, struct error **err);
+/** parse_env_merge() - "K=V" with the variables that V names replaced by what *ENV has of them.
+ * @err: ERR_INVALID */
+int parse_env_merge(char ***env, const char *text, struct error **err);
 /** env_set() - replace or append "NAME=value". */
 void env_set(char ***env, const char *assignment);
 /** env_get() - the value of NAME, borrowed; NULL when not set. */
 const char *env_get(char *const *env, const char *name);
+
+/** parse_host_user() - append NAME's line of the host's /etc/passwd to *LINES, for a container's.
+ * @err: ERR_NOT_FOUND */
+int parse_host_user(char ***lines, const char *name, struct error **err);
 
 /** parse_label() - "k=v" or "k" (empty value) onto *LABELS; a later one replaces. */
 int parse_label(char ***labels, const char *text, struct error **err);

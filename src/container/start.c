@@ -333,7 +333,15 @@ static int bring_up(struct start *start, struct supervisor *sup, char ***notes, 
 	/* for who answers a seccomp filter's questions */
 	cleanup_free char *bundle = xasprintf(
 		"%s/containers/%s", start->store->data_path, start->container->config->id);
+	const struct container_config *config = start->container->config;
+	const struct runtime_accounts accounts = {
+		.host_users = config->host_users,
+		.passwd_entry = config->passwd_entry,
+		.group_entry = config->group_entry,
+	};
 	struct runtime_options opts = {
+		/* A directory of the user's own is left alone. */
+		.accounts = config->no_passwd || config->rootfs ? NULL : &accounts,
 		.userns_fd = plan->is_nested ? start->nested_fd : start->userns_fd,
 		.outer_userns_fd = start->userns_fd,
 		.is_nested = plan->is_nested,

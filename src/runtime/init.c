@@ -316,6 +316,7 @@ static int set_up(struct init_context *context, int *ret_master, int *ret_slave,
 		return -1;
 	if (place_root(context, err) < 0)
 		return error_wrap(err, "container's root");
+	init_add_accounts(context);
 	if (init_mount_all(context, err) < 0 || init_make_devices(context, err) < 0)
 		return -1;
 	if (spec->process.terminal && init_make_terminal(context, ret_master, ret_slave, err) < 0)

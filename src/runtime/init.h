@@ -56,6 +56,10 @@ __attribute__((noreturn)) void init_reap(int child);
  * that it forks from now on. (reaper.c) */
 void init_hide_command_line(void);
 
+/** init_add_accounts() - see runtime_options.accounts; the root is in place, and nothing on it.
+ * (accounts.c) */
+void init_add_accounts(struct init_context *context);
+
 /* mount_make.c */
 /* Make /proc before anything else, for who can do without (runtime_options.can_share_pids). */
 int init_try_proc(struct init_context *context, struct error **err);

@@ -181,6 +181,27 @@ static int group_find(int root_fd, const char *text, size_t len, uint32_t *ret_g
 	return ENOENT;
 }
 
+bool process_group_is_known(int root_fd, uint32_t gid)
+{
+	struct lines lines;
+	bool found = false;
+	char *line;
+
+	if (lines_open(&lines, root_fd, "etc/group") < 0)
+		return false;
+	while (!found && (line = lines_next(&lines))) {
+		uint32_t number;
+		char *text;
+
+		(void)field(&line); /* name */
+		(void)field(&line);
+		text = field(&line);
+		found = text && process_id_parse(text, strlen(text), &number) == 1 && number == gid;
+	}
+	(void)close(lines.fd);
+	return found;
+}
+
 static void groups_of(int root_fd, const char *user, struct process_user *ret)
 {
 	struct lines lines;
@@ -248,6 +269,7 @@ int process_user_look_up(int root_fd, const char *text, struct process_user *ret
 		}
 		(void)close(lines.fd);
 	}
+	ret->known = found;
 	if (!found && !is_number)
 		return ENOENT;
 	if (!found)

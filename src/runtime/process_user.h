@@ -17,6 +17,7 @@ struct process_user {
 	uint32_t uid, gid;
 	uint32_t groups[256]; /* supplementary, PROCESS_GROUPS_MAX; more are left out */
 	size_t group_count;
+	bool known;                  /* passwd has it */
 	char home[PROCESS_HOME_MAX]; /* "/" when passwd has none */
 };
 
@@ -32,6 +33,9 @@ struct process_user {
  * neither.
  */
 int process_user_look_up(int root_fd, const char *text, struct process_user *ret);
+
+/** process_group_is_known() - has ROOT_FD's etc/group a group with this number? */
+bool process_group_is_known(int root_fd, uint32_t gid);
 
 /** process_group_look_up() - a group's number by name or number. As above. */
 int process_group_look_up(int root_fd, const char *text, uint32_t *ret_gid);

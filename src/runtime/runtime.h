@@ -38,6 +38,14 @@ struct root_mounter {
 	void *data;
 };
 
+/* What the container's account files get where they have no entry (accounts.c). All borrowed. */
+struct runtime_accounts {
+	char *const *host_users; /* lines of passwd(5); NULL none */
+	/* For the process's user and group, with $USERNAME $UID $GID $NAME $HOME, $GROUPNAME $GID
+	 * $USERLIST; NULL: podman's */
+	const char *passwd_entry, *group_entry;
+};
+
 struct runtime_options {
 	/* User namespace: descriptor to join (borrowed), -1: none (real privileges, or --userns
 	 * host is expressed by the caller's choice). */
@@ -78,6 +86,8 @@ struct runtime_options {
 	/* --no-pivot: move the root over "/" and chroot, where the host's root is a ramfs that
 	 * pivot_root cannot leave. The host's mounts stay reachable for who may mount. */
 	bool no_pivot;
+	/* NULL: the files stay as they are. */
+	const struct runtime_accounts *accounts;
 	/* Fall-back notes, one line each ("... ; remedy"), are appended here when not NULL. */
 	char ***notes;
 };

@@ -121,3 +121,75 @@ same"
 	run pod image exists localhost/busybox
 	assert_success
 }
+
+@test "a user that the image does not know gets a line in /etc/passwd" {
+	run pod run --name u --network none --user 1234:77 -w /tmp localhost/busybox sh -c \
+		'id; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo $HOME'
+	assert_output "uid=1234(1234) gid=77(77)
+1234:*:1234:77:container user:/tmp:/bin/sh
+77:x:77:1234
+/tmp"
+	# Once, and not in what another container shares with it.
+	run pod start -a u
+	pod cp u:/etc/passwd "$BATS_TEST_TMPDIR/copy"
+	assert_equal "$(grep -c 1234 "$BATS_TEST_TMPDIR/copy")" 1
+	run pod run --rm --network none --user 1000 localhost/busybox grep -c : /etc/passwd
+	assert_output "$(pod run --rm --network none localhost/busybox grep -c : /etc/passwd)"
+	run pod run --rm --network none --read-only --user 99 localhost/busybox tail -n 1 /etc/passwd
+	assert_output "99:*:99:0:container user:/:/bin/sh"
+	run pod run --rm --network none --passwd=false --user 1234 localhost/busybox id
+	assert_output "uid=1234 gid=0(root)"
+	run docker run --rm --network none --user 1234 localhost/busybox id
+	assert_output "uid=1234 gid=0(root)"
+}
+
+@test "--passwd-entry, --group-entry, --hostuser" {
+	run pod run --rm --network none --user 5:6 --passwd-entry '$USERNAME:x:$UID:$GID:$NAME of mine:$HOME:/x$Y' \
+		--group-entry '$GROUPNAME:y:$GID:$USERLIST,other' localhost/busybox \
+		sh -c 'tail -n 1 /etc/passwd; tail -n 1 /etc/group'
+	assert_output '5:x:5:6:container user of mine:/:/x$Y
+6:y:6:5,other'
+	run pod run --rm --network none --hostuser games --user games localhost/busybox id -un
+	assert_output games
+	run --separate-stderr pod run --rm --hostuser nosuch localhost/busybox true
+	assert_fault 125 --hostuser nosuch /etc/passwd
+}
+
+@test "account files that are no files, or another's, are left alone" {
+	make_image "$BATS_TEST_TMPDIR/odd.tar" --name localhost/odd --layer busybox --layer - <<'END'
+[{"path": "etc/passwd", "type": "symlink", "target": "../../../../../../etc/x"},
+ {"path": "etc/group", "type": "fifo"}]
+END
+	pod load -q -i "$BATS_TEST_TMPDIR/odd.tar"
+	# Builtins only: whoever looks up a name waits for the FIFO.
+	run timeout -k 1 20 pod run --rm --network none --user 1234:5 localhost/odd sh -c 'test -e /etc/x || echo none; test -p /etc/group && echo fifo'
+	assert_output "none
+fifo"
+	echo 'own:x:1:1::/:/bin/sh' >"$BATS_TEST_TMPDIR/passwd"
+	run pod run --rm --network none --user 1234 -v "$BATS_TEST_TMPDIR/passwd:/etc/passwd" localhost/busybox cat /etc/passwd
+	assert_output 'own:x:1:1::/:/bin/sh'
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/passwd")" 'own:x:1:1::/:/bin/sh'
+}
+
+@test "--read-only: podman's tmpfs where programs need one, none with docker's name" {
+	run pod run --rm --network none --read-only localhost/busybox sh -c \
+		'touch /run/a /tmp/a /var/tmp/a && echo "#!/bin/true" >/tmp/x && chmod +x /tmp/x && ! touch /a'
+	assert_success
+	run pod run --rm --network none --read-only --read-only-tmpfs=false localhost/busybox touch /tmp/a
+	assert_status 1
+	run docker run --rm --network none --read-only localhost/busybox touch /tmp/a
+	assert_status 1
+	run pod run --rm --network none --read-only -v own:/tmp localhost/busybox sh -c 'mount | grep -c "^tmpfs on /tmp "; touch /tmp/kept'
+	run pod run --rm --network none -v own:/data localhost/busybox ls /data
+	assert_output kept
+}
+
+@test "--env-merge" {
+	run pod run --rm --network none -e B=user --env-merge 'PATH=${PATH}:/opt/bin' --env-merge 'A=x$NONE-${NO NAME}$1' \
+		--env-merge 'B=${B}1' localhost/busybox sh -c 'echo "$PATH"; echo "$A"; echo "$B"'
+	assert_output --regexp '/bin.*:/opt/bin
+x-\$\{NO NAME\}\$1
+user$'
+	run --separate-stderr pod run --rm --env-merge X localhost/busybox true
+	assert_fault 125 --env-merge NAME=VALUE
+}
