@@ -24,8 +24,7 @@ static const struct option_spec attach_options_table[] = {
 		.value = "KEYS",
 		.help = "keys that leave the container running behind, separated by commas: a-Z or "
 			"ctrl-X; \"\" for none",
-		.default_text = "ctrl-p,ctrl-q",
-		.given_offset = SIZE_MAX},
+		.default_text = "ctrl-p,ctrl-q"},
 	OPTION_BOOL("latest", 'l', struct attach_command_options, latest,
 		"act on the latest container pod is aware of"),
 	OPTION_BOOL("no-stdin", 0, struct attach_command_options, no_stdin,
@@ -34,8 +33,7 @@ static const struct option_spec attach_options_table[] = {
 		.name = "sig-proxy",
 		.offset = OPTION_CHECK_(bool, struct attach_command_options, sig_proxy),
 		.help = "pass received signals on to the container",
-		.default_text = "true",
-		.given_offset = SIZE_MAX},
+		.default_text = "true"},
 	OPTION_END,
 };
 

@@ -26,8 +26,7 @@ static const struct option_spec exec_options_table[] = {
 		.value = "KEYS",
 		.help = "keys that leave the command running behind, separated by commas: a-Z or "
 			"ctrl-X; \"\" for none",
-		.default_text = "ctrl-p,ctrl-q",
-		.given_offset = SIZE_MAX},
+		.default_text = "ctrl-p,ctrl-q"},
 	OPTION_STRV("env", 'e', struct exec_command_options, env, "NAME[=VALUE]",
 		"set an environment variable"),
 	OPTION_STRV("env-file", 0, struct exec_command_options, env_files, "FILE",

@@ -16,6 +16,7 @@
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/program.h"
 #include "util/relro.h"
 #include "util/str.h"
 
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
 	const struct command *command = &command_root;
 	int status;
 
+	program_remember_area(argv);
 	relro_protect();
 	occupy_standard_descriptors();
 	undo_inheritance();

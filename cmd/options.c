@@ -185,7 +185,7 @@ static int store(const struct option_spec *spec, const char *value, void *opts, 
 	case OPTION_TYPE_END:
 		break;
 	}
-	if (spec->given_offset && spec->given_offset != SIZE_MAX)
+	if (spec->given_offset)
 		*((bool *)((char *)opts + spec->given_offset)) = true;
 	return 0;
 }

@@ -40,22 +40,22 @@ enum complete_kind {
 	COMPLETE_WORDS, /* option_spec.words */
 };
 
+/* Small, since the tables of all commands are relocated at each start. */
 struct option_spec {
-	enum option_type type;
-	const char *name; /* long */
-	char short_name;  /* 0 none */
-	size_t offset;
+	const char *name;  /* long */
 	const char *value; /* "SECONDS" in help; NULL for bool */
 	const char *help;
 	const char *default_text; /* shown as (default ...); NULL none */
 	const char *const *words; /* fixed choices, NULL-terminated; NULL free */
-	enum complete_kind complete;
-	bool hidden;
-	/* a bool set to true when the option was given; 0 or SIZE_MAX none, so never the first
-	 * member */
-	size_t given_offset;
 	int (*callback)(
 		const struct option_spec *spec, const char *value, void *opts, struct error **err);
+	uint16_t offset;
+	uint16_t given_offset; /* a bool set to true when the option was given; 0: none, so never
+				  the first member */
+	enum option_type type : 8;
+	enum complete_kind complete : 8;
+	char short_name; /* 0 none */
+	bool hidden;
 };
 
 /*

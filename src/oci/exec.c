@@ -146,34 +146,35 @@ static int read_process(const char *path, struct runtime_spec *spec, struct erro
 	return 0;
 }
 
-/* The group to start in: the container's, or one below it that must be there. */
-static int open_group(const struct oci_container *container, const char *below,
-	struct cgroup *group, struct error **err)
+/* The container's group: none, or gone because the container has just ended, which is told below.
+ */
+static int open_group(
+	const struct oci_container *container, struct cgroup *group, struct error **err)
 {
 	cleanup_error struct error *why = NULL;
 	const char *path = container->record.cgroup;
 
-	if (!path || !*path) {
-		if (below)
-			return error_set(err, ERR_UNSUPPORTED,
-				"--cgroup '%s': the container has no control group of its own",
-				below);
-		return 0;
-	}
-	if (below) {
-		cleanup_free char *full = NULL, *clean = NULL;
+	if (path && *path && oci_group_open(&container->record, group, &why) < 0 &&
+		why->kind != ERR_NOT_FOUND)
+		return error_move(err, &why);
+	return 0;
+}
 
-		if (path_has_dotdot(below))
-			return error_set(err, ERR_USAGE, "--cgroup '%s' contains '..'", below);
-		full = path_join(path, below);
-		clean = path_clean(full);
-		if (cgroup_open(clean, group, err) < 0)
-			return -1;
-	} else if (oci_group_open(&container->record, group, &why) < 0) {
-		/* Gone: the container has just ended, which is told below. */
-		return why->kind == ERR_NOT_FOUND ? 0 : error_move(err, &why);
-	}
-	return oci_is_real_root() ? 0 : cgroup_reach(group, err);
+/* A group below it that must be there. */
+static int open_below(const struct oci_container *container, const char *below,
+	struct cgroup *group, struct error **err)
+{
+	cleanup_free char *full = NULL, *clean = NULL;
+	const char *path = container->record.cgroup;
+
+	if (!path || !*path)
+		return error_set(err, ERR_UNSUPPORTED,
+			"--cgroup '%s': the container has no control group of its own", below);
+	if (path_has_dotdot(below))
+		return error_set(err, ERR_USAGE, "--cgroup '%s' contains '..'", below);
+	full = path_join(path, below);
+	clean = path_clean(full);
+	return cgroup_open(clean, group, err);
 }
 
 /* Those of its namespaces that are not ours. */
@@ -222,13 +223,13 @@ static int check_terminal(const struct oci_exec_options *opts, bool terminal, st
 	return 0;
 }
 
-static int check_status(
-	const struct oci_container *container, int pidfd, bool ignore_paused, struct error **err)
+static int check_status(const struct oci_container *container, int pidfd,
+	const struct cgroup *group, bool ignore_paused, struct error **err)
 {
 	if (pidfd < 0)
 		return error_set(err, ERR_CONFLICT, "container '%s': container not running",
 			container->record.id);
-	if (!ignore_paused && oci_group_is_frozen(&container->record))
+	if (!ignore_paused && group->fd >= 0 && cgroup_is_frozen(group))
 		return error_set(err, ERR_CONFLICT,
 			"container '%s' is paused; resume it, or use --ignore-paused",
 			container->record.id);
@@ -267,7 +268,8 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 {
 	cleanup_oci_container struct oci_container container = OCI_CONTAINER_NONE;
 	cleanup_runtime_spec struct runtime_spec *spec = NULL;
-	cleanup_cgroup struct cgroup group = CGROUP_INIT;
+	cleanup_cgroup struct cgroup group = CGROUP_INIT, below = CGROUP_INIT;
+	const struct cgroup *entered = opts->cgroup ? &below : &group;
 	struct runtime_exec_options exec = {
 		.stdin_fd = STDIN_FILENO,
 		.stdout_fd = STDOUT_FILENO,
@@ -282,7 +284,8 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 	if (oci_container_open(root, opts->id, &container, err) < 0)
 		return -1;
 	pidfd = oci_container_pidfd(&container);
-	if (check_status(&container, pidfd, opts->ignore_paused, err) < 0)
+	if (open_group(&container, &group, err) < 0 ||
+		check_status(&container, pidfd, &group, opts->ignore_paused, err) < 0)
 		return -1;
 	spec = oci_config_read(container.dir_fd, "config.json", NULL, NULL, err);
 	if (!spec)
@@ -292,13 +295,14 @@ int oci_exec(const struct oci_root *root, const struct oci_exec_options *opts, s
 		return -1;
 	spec->process.terminal |= opts->terminal;
 	if (check_terminal(opts, spec->process.terminal, err) < 0 ||
-		open_group(&container, opts->cgroup, &group, err) < 0)
+		(opts->cgroup && open_below(&container, opts->cgroup, &below, err) < 0) ||
+		(entered->fd >= 0 && !oci_is_real_root() && cgroup_reach(entered, err) < 0))
 		return -1;
 	exec.init_pidfd = pidfd;
 	exec.namespaces = namespaces_to_join(&container);
 	if (ask_init(&container, &exec, namespace_fds, err) < 0)
 		return error_wrap(err, "container '%s'", opts->id);
-	exec.cgroup_fd = group.fd;
+	exec.cgroup_fd = entered->fd;
 	result = runtime_exec(&spec->process, spec->seccomp, &exec, &instance, err);
 	for (int i = 0; exec.namespace_fds && i < NAMESPACE_COUNT; i++)
 		close_keep_errno(namespace_fds[i]);

@@ -28,7 +28,7 @@
 
 /* -------- where -------- */
 
-bool oci_is_real_root(void)
+static bool look_for_real_root(void)
 {
 	char text[64];
 	cleanup_close int fd = -1;
@@ -42,6 +42,15 @@ bool oci_is_real_root(void)
 	text[n > 0 ? n : 0] = '\0';
 	return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && outside == 0 &&
 	       count == UINT32_MAX;
+}
+
+bool oci_is_real_root(void)
+{
+	static int known = -1; /* it never changes */
+
+	if (known < 0)
+		known = look_for_real_root();
+	return known;
 }
 
 int oci_seal(int *ret_late_fd, struct error **err)

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "runtime/init.h"
+#include "util/mem.h"
+#include "util/program.h"
 
 /*
  * PID 1 of --init. It stays in pod's memory, which container processes cannot reach (not dumpable,
@@ -24,24 +26,13 @@
 void init_hide_command_line(void)
 {
 	static const char name[] = "pod-init";
-	unsigned long start = 0, end = 0;
-	char text[2048], *p;
-	ssize_t n;
-	int fd;
+	const struct program_area *area = program_area();
+	size_t len = area ? (size_t)(area->args_end - area->args) : 0;
 
-	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
+	if (!len)
 		return;
-	text[n] = '\0';
-	/* proc(5): fields 48 and 49, counted from the ')' that ends field 2. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 48; field++)
-		p = strchr(p + 1, ' ');
-	if (!p || sscanf(p, " %lu %lu", &start, &end) != 2 || start == 0 || end <= start)
-		return;
-	memset((void *)start, 0, end - start); /* NOLINT: an address the kernel gave */
-	memcpy((void *)start, name, sizeof(name) < end - start ? sizeof(name) : end - start - 1);
+	memset(area->args, 0, len);
+	memcpy(area->args, name, MIN(sizeof(name), len) - 1);
 }
 
 __attribute__((noreturn)) void init_reap(int child)

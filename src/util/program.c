@@ -66,3 +66,33 @@ char *program_self(struct error **err)
 		self[(size_t)len - tail] = '\0';
 	return xstrdup(self);
 }
+
+static struct program_area area;
+
+/* The end of the last of STRINGS; *RET_NEXT: what follows the NULL. */
+static char *end_of(char **strings, char ***ret_next)
+{
+	char *end = NULL;
+
+	for (; *strings; strings++)
+		end = *strings + strlen(*strings) + 1;
+	*ret_next = strings + 1;
+	return end;
+}
+
+void program_remember_area(char **argv)
+{
+	char **env, **auxv;
+
+	area = (struct program_area){.args = argv[0], .stack = (char *)argv - sizeof(long)};
+	area.args_end = end_of(argv, &env);
+	area.env = *env;
+	area.env_end = end_of(env, &auxv);
+	if (!area.env)
+		area.env = area.env_end = area.args_end;
+}
+
+const struct program_area *program_area(void)
+{
+	return area.args ? &area : NULL;
+}

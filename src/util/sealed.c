@@ -10,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util/fs.h"
@@ -143,7 +142,7 @@ static int reexec(bool rootless, struct error **err)
  * CONFIG_CHECKPOINT_RESTORE (prctl(2), PR_SET_MM_MAP).
  */
 
-#define MAPPINGS_MAX 64
+#define MAPPINGS_MAX 16
 
 struct mapping {
 	char *start;
@@ -154,73 +153,75 @@ struct mapping {
 	void *copy;
 };
 
-/* Does ADDRESS, of the program, lie in a segment that was or is writable? */
-struct segment_query {
-	const char *address;
-	bool is_data;
+struct image {
+	struct mapping mappings[MAPPINGS_MAX];
+	size_t count;
+	struct prctl_mm_map areas; /* of code and data */
 };
+
+static bool image_add(
+	struct image *image, uintptr_t start, uintptr_t end, off_t offset, int prot, bool is_data)
+{
+	if (start == end)
+		return true;
+	if (image->count == MAPPINGS_MAX)
+		return false;
+	image->mappings[image->count++] = (struct mapping){
+		.start = (char *)start, /* NOLINT: an address of the program headers */
+		.len = end - start,
+		.offset = offset,
+		.prot = prot,
+		.is_data = is_data,
+	};
+	return true;
+}
+
+/* What of the segment comes from the file, and how it is protected now. */
+static bool image_add_segment(
+	struct image *image, uintptr_t base, const ElfW(Phdr) * segment, uintptr_t relro_end)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = base + segment->p_vaddr;
+	uintptr_t end = begin + segment->p_filesz, first = begin & ~(page - 1),
+		  last = (end + page - 1) & ~(page - 1);
+	off_t offset = (off_t)(segment->p_offset & ~(page - 1));
+	int prot = (segment->p_flags & PF_R ? PROT_READ : 0) |
+		   (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+		   (segment->p_flags & PF_X ? PROT_EXEC : 0);
+	struct prctl_mm_map *areas = &image->areas;
+
+	/* As the kernel's ELF loader computes them. */
+	if (segment->p_flags & PF_X) {
+		areas->start_code = areas->start_code ? MIN(areas->start_code, begin) : begin;
+		areas->end_code = MAX(areas->end_code, end);
+	}
+	areas->start_data = MAX(areas->start_data, begin);
+	areas->end_data = MAX(areas->end_data, end);
+	if (!(segment->p_flags & PF_W))
+		return image_add(image, first, last, offset, prot, false);
+	/* Read-only after relocation up to there. */
+	relro_end &= ~(page - 1);
+	if (relro_end <= first || relro_end > last)
+		relro_end = first;
+	return image_add(image, first, relro_end, offset, PROT_READ, true) &&
+	       image_add(image, relro_end, last, offset + (off_t)(relro_end - first), prot, true);
+}
 
 static int look_at_program(struct dl_phdr_info *info, size_t size, void *data)
 {
-	struct segment_query *query = data;
+	struct image *image = data;
+	uintptr_t relro_end = 0;
+	bool fits = true;
 
 	(void)size;
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + segment->p_vaddr,
-			  end = start + segment->p_memsz;
-
-		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) &&
-			(uintptr_t)query->address >= (start & ~(uintptr_t)4095) &&
-			(uintptr_t)query->address < end)
-			query->is_data = true;
-	}
-	return 1; /* the program itself comes first, its libraries do not matter */
-}
-
-static bool is_data(const char *address)
-{
-	struct segment_query query = {.address = address};
-
-	(void)dl_iterate_phdr(look_at_program, &query);
-	return query.is_data;
-}
-
-/* The mappings of the running program, by its inode in /proc/self/maps. Returns how many, -1. */
-static int find_mappings(const struct stat *exe, struct mapping *ret)
-{
-	cleanup_close int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	char text[32768];
-	ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof(text) - 1);
-	int count = 0;
-
-	if (n <= 0 || (size_t)n == sizeof(text) - 1)
-		return -1;
-	text[n] = '\0';
-	for (char *line = text, *next; *line; line = next) {
-		unsigned long start, end, offset, inode;
-		unsigned int major, minor;
-		char perms[5];
-
-		next = strchrnul(line, '\n');
-		next += *next == '\n';
-		if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &start, &end, perms, &offset, &major,
-			    &minor, &inode) != 7 ||
-			inode != exe->st_ino || makedev(major, minor) != exe->st_dev)
-			continue;
-		if (count == MAPPINGS_MAX || perms[3] != 'p')
-			return -1;
-		ret[count++] = (struct mapping){
-			.start = (char *)start, /* NOLINT: an address the kernel gave */
-			.len = end - start,
-			.offset = (off_t)offset,
-			.prot = (perms[0] == 'r' ? PROT_READ : 0) |
-				(perms[1] == 'w' ? PROT_WRITE : 0) |
-				(perms[2] == 'x' ? PROT_EXEC : 0),
-		};
-		ret[count - 1].is_data = is_data(ret[count - 1].start);
-	}
-	return count;
+	for (size_t i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
+			relro_end = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr +
+				    info->dlpi_phdr[i].p_memsz;
+	for (size_t i = 0; i < info->dlpi_phnum && fits; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD)
+			fits = image_add_segment(
+				image, info->dlpi_addr, &info->dlpi_phdr[i], relro_end);
+	return fits ? 1 : -1; /* the program itself comes first, its libraries do not matter */
 }
 
 /* The replacement of a mapping, elsewhere. What never changed comes from the file once more, by
@@ -267,43 +268,20 @@ static int empty_program(void)
 }
 
 /* /proc/self/exe becomes FD. All that goes with it in the same call stays as it is. */
-static bool set_exe(int fd)
+static bool set_exe(int fd, const struct prctl_mm_map *areas)
 {
-	cleanup_close int stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	unsigned long long stack, data, data_end, brk_start, args, args_end, env, env_end;
-	unsigned long long code, code_end;
-	struct prctl_mm_map map;
-	char text[2048], *p;
-	ssize_t n = stat_fd < 0 ? -1 : read_full(stat_fd, text, sizeof(text) - 1);
+	const struct program_area *area = program_area();
+	struct prctl_mm_map map = *areas;
 
-	if (n <= 0)
+	if (!area)
 		return false;
-	text[n] = '\0';
-	/* proc(5): the fields from 26 to 28 and 45 to 51; the third follows the last ')'. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 26; field++)
-		p = strchr(p + 1, ' ');
-	if (!p || sscanf(p, " %llu %llu %llu", &code, &code_end, &stack) != 3)
-		return false;
-	for (int field = 26; p && field < 45; field++)
-		p = strchr(p + 1, ' ');
-	if (!p || sscanf(p, " %llu %llu %llu %llu %llu %llu %llu", &data, &data_end, &brk_start,
-			  &args, &args_end, &env, &env_end) != 7)
-		return false;
-	map = (struct prctl_mm_map){
-		.start_code = code,
-		.end_code = code_end,
-		.start_data = data,
-		.end_data = data_end,
-		.start_brk = brk_start,
-		.brk = (uintptr_t)sbrk(0),
-		.start_stack = stack,
-		.arg_start = args,
-		.arg_end = args_end,
-		.env_start = env,
-		.env_end = env_end,
-		.exe_fd = (uint32_t)fd,
-	};
+	map.start_brk = map.brk = (uintptr_t)sbrk(0);
+	map.start_stack = (uintptr_t)area->stack;
+	map.arg_start = (uintptr_t)area->args;
+	map.arg_end = (uintptr_t)area->args_end;
+	map.env_start = (uintptr_t)area->env;
+	map.env_end = (uintptr_t)area->env_end;
+	map.exe_fd = (uint32_t)fd;
 	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
 }
 
@@ -313,35 +291,33 @@ static bool hide_in_place(int *ret_late_fd)
 	cleanup_close int exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	cleanup_close int empty_fd = -1, file_fd = -1, tree_fd = -1;
 	cleanup_error struct error *ignored = NULL;
-	struct mapping mappings[MAPPINGS_MAX] = {0};
+	struct image image = {.count = 0};
+	struct mapping *mappings = image.mappings;
 	bool copied = true;
-	struct stat exe;
-	int count;
 
-	if (exe_fd < 0 || fstat(exe_fd, &exe) < 0)
+	if (exe_fd < 0)
 		return false;
 	if (fcntl(exe_fd, F_GET_SEALS) == ALL_SEALS)
 		return true;
-	count = find_mappings(&exe, mappings);
-	if (count <= 0 || remember_helpers(&ignored) < 0)
+	if (dl_iterate_phdr(look_at_program, &image) != 1 || remember_helpers(&ignored) < 0)
 		return false;
 	empty_fd = empty_program();
 	tree_fd = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	file_fd = open_by_other_mount(tree_fd);
 	copied = empty_fd >= 0;
-	for (int i = 0; i < count && copied; i++)
+	for (size_t i = 0; i < image.count && copied; i++)
 		copied = copy_mapping(&mappings[i], file_fd);
 	/* What runs here moves, too: the same instructions at the same addresses. */
-	for (int i = 0; i < count && copied; i++) {
+	for (size_t i = 0; i < image.count && copied; i++) {
 		copied = mremap(mappings[i].copy, mappings[i].len, mappings[i].len,
 				 MREMAP_MAYMOVE | MREMAP_FIXED, mappings[i].start) != MAP_FAILED;
 		if (copied)
 			mappings[i].copy = NULL;
 	}
-	for (int i = 0; i < count; i++)
+	for (size_t i = 0; i < image.count; i++)
 		if (mappings[i].copy)
 			(void)munmap(mappings[i].copy, mappings[i].len);
-	if (!copied || !set_exe(empty_fd))
+	if (!copied || !set_exe(empty_fd, &image.areas))
 		return false;
 	*ret_late_fd = steal_fd(&tree_fd);
 	return true;
