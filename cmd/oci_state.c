@@ -57,14 +57,8 @@ static void write_time(struct json_writer *w, const char *key, uint64_t time_ns)
 static void write_state(struct json_writer *w, const struct oci_container *container)
 {
 	const struct oci_record *record = &container->record;
-	enum oci_status status = oci_container_status(container);
-	const struct runtime_state state = {
-		.id = record->id,
-		.status = oci_status_word(status),
-		.pid = status == OCI_STOPPED ? 0 : record->pid,
-		.bundle = record->bundle,
-		.annotations = record->annotations,
-	};
+	const struct runtime_state state =
+		oci_record_state(record, oci_status_word(oci_container_status(container)));
 
 	json_write_object_begin(w);
 	runtime_state_write(w, &state);

@@ -52,13 +52,7 @@ static int run_poststart(const struct oci_container *container, struct error **e
 {
 	const struct oci_record *record = &container->record;
 	cleanup_runtime_spec struct runtime_spec *spec = NULL;
-	const struct runtime_state state = {
-		.id = record->id,
-		.status = "running",
-		.pid = record->pid,
-		.bundle = record->bundle,
-		.annotations = record->annotations,
-	};
+	const struct runtime_state state = oci_record_state(record, "running");
 	cleanup_free char *text = NULL;
 
 	if (!record->has_hooks)
@@ -182,12 +176,7 @@ static int kill_and_wait(const struct oci_container *container, struct error **e
 static void run_poststop(
 	const struct oci_record *record, const struct runtime_spec *spec, char ***warnings)
 {
-	const struct runtime_state state = {
-		.id = record->id,
-		.status = "stopped",
-		.bundle = record->bundle,
-		.annotations = record->annotations,
-	};
+	const struct runtime_state state = oci_record_state(record, "stopped");
 	cleanup_free char *text = runtime_state_text(&state);
 
 	hooks_run_all(&spec->hooks[HOOK_POSTSTOP], HOOK_POSTSTOP, text, warnings);

@@ -364,13 +364,7 @@ out:
 static int run_poststart(struct create *c, struct error **err)
 {
 	const struct oci_record *record = &c->container.record;
-	const struct runtime_state state = {
-		.id = record->id,
-		.status = "running",
-		.pid = record->pid,
-		.bundle = record->bundle,
-		.annotations = record->annotations,
-	};
+	const struct runtime_state state = oci_record_state(record, "running");
 	cleanup_free char *text = NULL;
 
 	if (!c->spec->hooks[HOOK_POSTSTART].count)

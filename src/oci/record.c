@@ -146,6 +146,17 @@ void oci_record_clear(struct oci_record *record)
 	*record = (struct oci_record){0};
 }
 
+struct runtime_state oci_record_state(const struct oci_record *record, const char *status)
+{
+	return (struct runtime_state){
+		.id = record->id,
+		.status = status,
+		.pid = strcmp(status, "stopped") == 0 ? 0 : record->pid,
+		.bundle = record->bundle,
+		.annotations = record->annotations,
+	};
+}
+
 int oci_record_write(
 	int dir_fd, const char *name, const struct oci_record *record, struct error **err)
 {

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "runtime/hooks.h"
 #include "util/error.h"
 
 /*
@@ -62,6 +63,10 @@ int oci_record_write(
 	int dir_fd, const char *name, const struct oci_record *record, struct error **err);
 /** oci_record_parse() - state.json's text; ERR_INVALID. */
 int oci_record_parse(const char *text, size_t len, struct oci_record *ret, struct error **err);
+
+/** oci_record_state() - what hooks and `state` show, by the specification's word STATUS; strings
+ * are RECORD's. */
+struct runtime_state oci_record_state(const struct oci_record *record, const char *status);
 
 /** oci_id_check() - may ID name a container? ERR_INVALID */
 int oci_id_check(const char *id, struct error **err);
