@@ -411,7 +411,8 @@ static void test_events(void **state)
 			"{'type':'stats','id':'one','data':{'cpu':{'usage':{'total':1000,'kernel':"
 			"3000,'user':2000},'throttling':{'periods':4,'throttledPeriods':5,"
 			"'throttledTime':6000}},'memory':{'cache':13,'usage':{'limit':"
-			"18446744073709551615,'usage':7,'max':8},'swap':{'limit':11,'usage':10},"
+			"18446744073709551615,'usage':7,'max':8},'swap':{'limit':"
+			"18446744073709551615,'usage':17},"
 			"'raw':{}},'pids':{'current':16,'limit':17},'blkio':{}}}\n"},
 	};
 
