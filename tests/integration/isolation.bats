@@ -102,10 +102,14 @@ bait_is_empty()
 @test "users that are no users: never root by accident" {
 	local user
 
+	pod run -d --name box --network none localhost/busybox sleep 1000
 	for user in -1 4294967295 4294967296 18446744073709551616 2147483648 0x0 +0 ' 0' 1:-1 \
 		0:4294967296 root:root:root $'root\n' ../root; do
 		run_one --user="$user" localhost/busybox id
 		assert_status 125
+		assert_output ""
+		run --separate-stderr pod exec --user="$user" box id
+		[ "$status" -ne 0 ] || fail "exec --user='$user' is $output"
 		assert_output ""
 	done
 	run_one --user=1000: localhost/busybox id -u

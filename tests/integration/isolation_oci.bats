@@ -138,6 +138,29 @@ with_descriptors()
 	assert_output --partial "unable to find user app"
 }
 
+@test "users that are no users, in exec and in config.json: never root by accident" {
+	local user
+
+	bundle id
+	for user in -1 4294967295 4294967296 '"0"' 0.5 null; do
+		config "$B" 'c["process"]["user"] = {"uid": 9, "gid": 0}'
+		sed -i "s/\"uid\": 9,/\"uid\": $user,/" "$B/config.json"
+		run --separate-stderr pod oci run --bundle "$B" one
+		[ "$status" -eq 1 ] || [ "$user" = null ]
+		refute_output --partial "uid=0(root) gid=1"
+		[ "$user" = null ] || assert_output ""
+	done
+	config "$B" 'c["process"]["user"] = {"uid": 0, "gid": 0}'
+	config_args "$B" sleep 1000
+	printf 'root:x:0:0::/:/bin/sh\n4294967295:x:0:0::/:/bin/sh\n-1:x:0:0::/:/bin/sh\n' >"$B/rootfs/etc/passwd"
+	pod oci run --detach --bundle "$B" one </dev/null >/dev/null 2>&1
+	for user in -1 4294967295 4294967296 18446744073709551616 0x0 +0 ' 0' '' : 0: 1:-1 0:4294967296 root:root:root $'root\n' ../root; do
+		run --separate-stderr pod oci exec --user "$user" one id
+		[ "$status" -ne 0 ] || fail "--user '$user' is $output"
+		assert_output ""
+	done
+}
+
 # --- procfs and terminals that a container has replaced ---------------------------------------------
 
 @test "labels are written to procfs or not at all" {
