@@ -44,7 +44,8 @@ static void text_id(const void *data, struct strbuf *out)
 	if (!row->id)
 		strbuf_addstr(out, "<missing>");
 	else
-		strbuf_addf(out, row->cmd->no_trunc ? "%s" : "%.12s", row->id);
+		strbuf_addf(out, row->cmd->no_trunc ? "%s%s" : "%s%.12s",
+			row->cmd->no_trunc && docker_called() ? "sha256:" : "", row->id);
 }
 
 static uint64_t created_ns(const struct row *row)

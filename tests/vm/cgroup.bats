@@ -81,6 +81,19 @@ pids.max:50"
 	assert_output "134217728
 134217728
 100000 100000"
+	run pod update --cpu-period 50000 --cpu-quota 25000 --cpu-shares 512 --cpuset-cpus 0 --cpuset-mems 0 \
+		--memory-reservation 32m --pids-limit 7 changed
+	assert_success
+	cd "$(group changed)"
+	run cat cpu.max cpu.weight cpuset.cpus cpuset.mems memory.low pids.max
+	assert_output "25000 50000
+20
+0
+0
+33554432
+7"
+	cd /
+	run pod update --cpu-period 100000 --cpu-quota 100000 changed
 	pod restart -t 0 changed
 	run cat "$(group changed)/memory.max" "$(group changed)/cpu.max"
 	assert_output "134217728
