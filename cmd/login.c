@@ -184,7 +184,7 @@ static int login_ask(struct command_context *ctx, const struct login_command *cm
 		return -1;
 	if (cmd->verbose)
 		command_print(ctx, "Used:  %s\n", path);
-	if (docker_called())
+	if (docker_called() && !str_starts_with(path, "docker-credential-"))
 		fprintf(stderr,
 			"WARNING! Your password will be stored unencrypted in %s.\n"
 			"Configure a credential helper to remove this warning. See\n"

@@ -275,6 +275,25 @@ static int helper_get_registry(
 	return 0;
 }
 
+/* The helper that keeps what is to be known by KEY: the registry's, else the file's for all, which
+ * knows no namespaces. Borrowed, NULL none. */
+static int helper_for_key(const struct auth_file *file, const char *key, const char *registry,
+	const char **ret, struct error **err)
+{
+	*ret = NULL;
+	if (!file->doc || helper_find(file, registry, ret, err) < 0)
+		return file->doc ? -1 : 0;
+	if ((*ret && **ret) || (strchr(key, '/') && !strstr(key, "://")))
+		return 0;
+	return json_opt_string(&file->root, "credsStore", ret, err);
+}
+
+/* What helpers call the registry of KEY: docker's own by its URL, where it was named so. */
+static const char *helper_server(const char *key, const char *registry)
+{
+	return strstr(key, "://") ? key : registry;
+}
+
 static int auth_file_find(const struct auth_file *file, const char *registry, const char *key,
 	struct credentials *ret, struct error **err)
 {
@@ -527,10 +546,10 @@ int auth_store(const char *authfile, const char *key, const char *username, cons
 		return error_set(err, ERR_INVALID, "a user name may not contain ':'");
 	if (auth_change_begin(authfile, &change, err) < 0)
 		return -1;
-	if (change.file.doc && helper_find(&change.file, registry, &helper, err) < 0)
+	if (helper_for_key(&change.file, key, registry, &helper, err) < 0)
 		return -1;
 	if (helper && *helper) {
-		if (helper_store(helper, registry, username, password, err) < 0)
+		if (helper_store(helper, helper_server(key, registry), username, password, err) < 0)
 			return -1;
 		*ret_path = xasprintf("docker-credential-%s", helper);
 		return 0;
@@ -565,9 +584,10 @@ int auth_remove(const char *authfile, const char *key, struct error **err)
 
 	if (auth_change_begin(authfile, &change, err) < 0)
 		return -1;
-	if (change.file.doc && helper_find(&change.file, registry, &helper, err) < 0)
+	if (helper_for_key(&change.file, key, registry, &helper, err) < 0)
 		return -1;
-	if (helper && *helper && helper_erase(helper, registry, &erased, err) < 0)
+	if (helper && *helper &&
+		helper_erase(helper, helper_server(key, registry), &erased, err) < 0)
 		return -1;
 	if (change.file.doc && auth_change_commit(&change, key, NULL, NULL, &dropped, err) < 0)
 		return -1;

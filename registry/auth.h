@@ -41,7 +41,7 @@ char *auth_primary_path(const char *authfile, struct error **err);
 /**
  * auth_store() - remember credentials under KEY ("registry" or "registry/namespace")
  * The file is made (0600, directory 0700) or replaced as a whole, whatever else is in it is kept; a
- * credHelpers entry of the registry gets them instead.
+ * credHelpers entry of the registry, or credsStore, gets them instead.
  * @ret_path: where they went; owned
  */
 int auth_store(const char *authfile, const char *key, const char *username, const char *password,

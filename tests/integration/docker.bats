@@ -557,6 +557,45 @@ Total reclaimed space: [0-9.]+MB$"
 	assert_output "Not logged in to $REGISTRY"
 }
 
+@test "login with the credential helper of config.json, which keeps the rest of the file" {
+	start_registry basic
+	registries_conf <<-END
+		[[registry]]
+		location = "$REGISTRY"
+		insecure = true
+	END
+	push_busybox team/app:1
+	mkdir bin .docker
+	cat >bin/docker-credential-kept <<-'END'
+		#!/bin/sh
+		echo "$1" >>"$HOME/asked"
+		case $1 in
+		store) cat >"$HOME/kept" ;;
+		get) cat >/dev/null; cat "$HOME/kept" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
+		erase) cat >/dev/null; rm -f "$HOME/kept" ;;
+		esac
+	END
+	chmod +x bin/docker-credential-kept
+	export PATH=$HOME/bin:$PATH
+	echo '{"credsStore": "kept", "currentContext": "default", "plugins": {"x": {"y": "z"}}}' >.docker/config.json
+	run --separate-stderr docker pull -q "$REGISTRY/team/app:1"
+	assert_status 1
+	run docker login -u user --password-stdin "$REGISTRY" <<<secret
+	assert_success
+	assert_output --partial "Login Succeeded"
+	refute_output --partial unencrypted
+	grep -q secret kept
+	run cat .docker/config.json
+	assert_output --partial '"plugins"'
+	refute_output --partial secret
+	refute_output --partial dXNlcjpzZWNyZXQ=
+	run docker pull -q "$REGISTRY/team/app:1"
+	assert_success
+	run docker logout "$REGISTRY"
+	assert_success
+	[ ! -e kept ]
+}
+
 @test "quirks: sources of -v are made, rm --force says what is not there, sizes" {
 	load_busybox docker.io/library/busybox:latest
 	run docker run --rm -v "$PWD/made/dir:/x" busybox ls /x
