@@ -81,18 +81,20 @@ pids.max:50"
 	assert_output "134217728
 134217728
 100000 100000"
-	run pod update --cpu-period 50000 --cpu-quota 25000 --cpu-shares 512 --cpuset-cpus 0 --cpuset-mems 0 \
-		--memory-reservation 32m --pids-limit 7 changed
+	run pod update --cpu-period 50000 --cpu-quota 25000 --cpu-shares 512 --memory-reservation 32m --pids-limit 7 changed
 	assert_success
 	cd "$(group changed)"
-	run cat cpu.max cpu.weight cpuset.cpus cpuset.mems memory.low pids.max
+	run cat cpu.max cpu.weight memory.low pids.max
 	assert_output "25000 50000
 20
-0
-0
 33554432
 7"
 	cd /
+	# no controller was asked for when it was started
+	run --separate-stderr pod update --cpuset-cpus 0 changed
+	assert_fault 125 cpuset.cpus
+	run --separate-stderr pod update --cpuset-mems 0 changed
+	assert_fault 125 cpuset.mems
 	run pod update --cpu-period 100000 --cpu-quota 100000 changed
 	pod restart -t 0 changed
 	run cat "$(group changed)/memory.max" "$(group changed)/cpu.max"
