@@ -11,6 +11,7 @@
 
 #include "cgroup/cgroup.h"
 #include "cgroup/scope.h"
+#include "rootless/idmap.h"
 #include "util/mem.h"
 #include "util/program.h"
 #include "util/spawn.h"
@@ -29,20 +30,34 @@ static char *socket_below(const char *dir)
 	return NULL;
 }
 
+/* Who we are outside of our user namespace. */
+static uint32_t outer_uid(void)
+{
+	cleanup_error struct error *ignored = NULL;
+	cleanup_free struct id_range *ranges = NULL;
+	uint32_t uid = geteuid();
+	size_t count;
+
+	if (id_ranges_read("/proc/self/uid_map", &ranges, &count, &ignored) < 0)
+		return uid;
+	return id_to_host(ranges, count, uid);
+}
+
 char *scope_manager_socket(void)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
+	uint32_t uid = outer_uid();
 	char usual[40], *found = NULL;
 
-	if (geteuid() == 0)
-		return socket_below("/run");
-	if (dir && *dir == '/')
+	/* Root of a user namespace is an ordinary user (an engine's, which had itself made root),
+	 * or has a system of its own. */
+	if (uid != 0 && dir && *dir == '/')
 		found = socket_below(dir);
-	if (!found) {
-		snprintf(usual, sizeof(usual), "/run/user/%u", geteuid());
+	if (uid != 0 && !found) {
+		snprintf(usual, sizeof(usual), "/run/user/%u", uid);
 		found = socket_below(usual);
 	}
-	return found;
+	return found || geteuid() != 0 ? found : socket_below("/run");
 }
 
 /* systemd's own rule for names of units, without templates. */
