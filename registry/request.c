@@ -453,12 +453,36 @@ void request_fail_status(struct request *request)
 	request_fail(request);
 }
 
+/* The variable that makes curl ask a proxy, for a message; its value may hold a password. */
+static const char *proxy_variable(void)
+{
+	static const char *const names[] = {
+		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value)
+			return names[i];
+	}
+	return NULL;
+}
+
+/* What certificates are too young or too old for is mostly a clock. */
+static const char *clock_hint(const char *detail)
+{
+	return strstr(detail, "not yet valid") || strstr(detail, "expired")
+		       ? "look at this host's clock with 'date'; or "
+		       : "";
+}
+
 static void fail_connection(struct request *request)
 {
 	cleanup_free char *what = request_describe(request);
 	const struct registry_source *source = request_source(request);
 	const char *host = source ? source->ref->domain : "the server";
 	const char *detail = request->response.detail;
+	const char *proxy = proxy_variable();
 	/* Where we were sent to, without the query: that may hold a signature. */
 	cleanup_free char *there =
 		request->elsewhere ? xstrndup(request->url, MIN(strcspn(request->url, "?"), 200))
@@ -467,14 +491,14 @@ static void fail_connection(struct request *request)
 	switch (request->response.failure) {
 	case HTTP_FAILED_VERIFY:
 		error_set(&request->err, ERR_REMOTE,
-			"%s: x509: %s ('%s': %s; put the CA into "
+			"%s: x509: %s ('%s': %s; %sput the CA into "
 			"/etc/containers/certs.d/%s/ca.crt, "
 			"or use --tls-verify=false)",
 			what,
 			strstr(detail, "issuer") || strstr(detail, "self")
 				? "certificate signed by unknown authority"
 				: "certificate is not valid",
-			there, detail, host);
+			there, detail, clock_hint(detail), host);
 		break;
 	case HTTP_FAILED_TLS:
 		error_set(&request->err, ERR_REMOTE,
@@ -484,7 +508,9 @@ static void fail_connection(struct request *request)
 		break;
 	case HTTP_FAILED_CONNECT:
 		error_set(&request->err, ERR_REMOTE,
-			"%s: %s (check the registry's name and the network)", what, detail);
+			"%s: %s (check the registry's name and the network%s%s)", what, detail,
+			proxy ? ", and the proxy that the environment names in " : "",
+			proxy ? proxy : "");
 		break;
 	case HTTP_FAILED_BROKEN:
 		error_set(&request->err, ERR_REMOTE,

@@ -90,6 +90,15 @@ static const char *environment_get(char *const *env, const char *name)
 	return NULL;
 }
 
+/* NUMBER in front of END; where it begins. */
+static char *put_digits(char *end, uint32_t number)
+{
+	do
+		*--end = (char)('0' + number % 10);
+	while (number /= 10);
+	return end;
+}
+
 /* The home directory that the container's passwd has for UID, nothing else. */
 static void home_of_number(int root_fd, uint32_t uid, struct process_user *user)
 {
@@ -97,9 +106,7 @@ static void home_of_number(int root_fd, uint32_t uid, struct process_user *user)
 	struct process_user found;
 
 	*p = '\0';
-	do
-		*--p = (char)('0' + uid % 10);
-	while (uid /= 10);
+	p = put_digits(p, uid);
 	strcpy(user->home, process_user_look_up(root_fd, p, &found) == 0 ? found.home : "/");
 }
 
@@ -285,8 +292,15 @@ static void become_user(struct stage *stage, uint64_t keep)
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
 		(!stage->single_id &&
 			(syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
-				syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)))
-		process_fail(failure_fd, PROCESS_STEP_IDS, errno, NULL);
+				syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0))) {
+		char ids[24], *p = ids + sizeof(ids) - 1;
+		int why = errno;
+
+		*p = '\0';
+		p = put_digits(p, user->gid);
+		*--p = ':';
+		process_fail(failure_fd, PROCESS_STEP_IDS, why, put_digits(p, user->uid));
+	}
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* until execve: the id change set the default */
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	/* From here look-ups are the user's: rights over files are those it will have. */

@@ -68,9 +68,10 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 	case PROCESS_STEP_IDS:
 		if (why == EINVAL)
 			return error_set(err, ERR_INVALID,
-				"the process's user or group is not mapped in the user namespace; "
-				"add "
-				"ranges to '/etc/subuid' and '/etc/subgid'");
+				"the process's user and group %s are not both among the ids that "
+				"the container has; give the account more in '/etc/subuid' and "
+				"'/etc/subgid', or choose lower ones" CHECK_SEE(CHECK_SUBIDS),
+				*text ? text : "asked for");
 		return error_errno(err, why, "become the process's user");
 	case PROCESS_STEP_CAPABILITIES:
 		if (why == EPERM)

@@ -241,3 +241,15 @@ programs +ok$'
 	assert_success
 	assert_output --regexp '^warning .*registries.conf'
 }
+
+@test "a user that the container has no ids for, a proxy that does not answer" {
+	load_busybox
+	run --separate-stderr pod run --rm --network none --user 172761424 localhost/busybox true
+	assert_fault 125 172761424:0 /etc/subuid "(see: pod doctor subordinate-ids)"
+	https_proxy=http://user:secret@127.0.0.1:1 run --separate-stderr pod pull -q registry.invalid/x
+	assert_fault 125 registry.invalid/x https_proxy
+	refute_output --partial secret
+	case $stderr in
+	*secret*) fail "the password is shown: $stderr" ;;
+	esac
+}
