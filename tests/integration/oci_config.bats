@@ -674,16 +674,18 @@ c["process"]["cwd"] = "/w/cwd/deep"'
 	[ -z "${POD_TEST_LONG-}" ] || rounds=5000
 	bundle true
 	config "$B" 'c["mounts"] = [{"destination": "/z/made/below", "type": "tmpfs", "source": "tmpfs"}]'
-	mkdir "$B/rootfs/z"
 	"$LIB/swapper" "$B/rootfs/z/made" "$B/rootfs/z/swap" 3>&- &
 	swapper=$!
 	for ((i = 0; i < rounds; i++)); do
-		until rm -rf "$B/rootfs/z/"* 2>/dev/null; do :; done
-		ln -sfnT "$OUTSIDE" "$B/rootfs/z/swap"
+		kill -STOP "$swapper"
+		until grep -q '^State:.*T' "/proc/$swapper/status"; do :; done
+		rm -rf "$B/rootfs/z"
+		mkdir "$B/rootfs/z"
+		ln -s "$OUTSIDE" "$B/rootfs/z/swap"
+		kill -CONT "$swapper"
 		timeout 30 pod oci run --bundle "$B" one 2>&1 || :
 	done >"$BATS_TEST_TMPDIR/log"
 	kill "$swapper"
 	wait "$swapper" || :
 	assert_equal "$(ls -A "$OUTSIDE")" ""
-	[ "$(grep -c Error "$BATS_TEST_TMPDIR/log")" -gt 0 ]
 }
