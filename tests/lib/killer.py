@@ -120,9 +120,12 @@ class Killer:
         while True:
             found = [f for f in leftover.look(STORE, RUNTIME) if f not in self.known]
             if not with_tmp:
-                # What a killed create leaves in tmp/ and the name that leads there are the next writer's
-                # to sweep and take over: the round ends with a container of the same name.
-                found = [f for f in found if not f.startswith(("left in tmp", "name: "))]
+                # What a killed create or removal leaves in tmp/, the name that leads there and the socket that
+                # goes with it are the next writer's to sweep and take over: the round ends with a container
+                # of the same name.
+                removed = [f.rpartition("/rm-")[2] for f in found if f.startswith("left in tmp") and "/rm-" in f]
+                found = [f for f in found if not f.startswith(("left in tmp", "name: "))
+                         and not f.endswith(tuple("/%s.sock" % r for r in removed))]
             if not found:
                 return
             if time.monotonic() > deadline:
