@@ -203,6 +203,8 @@ d = e["data"]
 assert d["pids"] == {"current": 1, "limit": 50}, d
 assert d["memory"]["usage"]["limit"] == 64 << 20 and 0 < d["memory"]["usage"]["usage"] <= 64 << 20, d
 assert d["memory"]["raw"]["anon"] > 0, d
+assert d["memory"]["swap"]["limit"] >= 64 << 20 and d["memory"]["raw"]["pgfault"] > 0, d
+assert all(set(e) == {"major", "minor", "op", "value"} for e in d["blkio"]["ioServiceBytesRecursive"]), d
 assert d["cpu"]["usage"]["total"] > 0, d
 assert d["cpu"]["usage"]["total"] >= d["cpu"]["usage"]["user"], d'
 	pod oci events --interval 10ms one >"$T/events" 3>&- &
@@ -332,6 +334,11 @@ scope()
 
 @test "systemd: a name of ours without cgroupsPath, the default slice, names that are none" {
 	start pod-a --cgroup-manager systemd
+	# Statistics and limits do not depend on what was limited at first.
+	run pod oci events --stats pod-a
+	assert_output --regexp '"memory":.*"usage":\{"limit"'
+	pod oci update --memory 64m pod-a
+	assert_equal "$(cat "$(group pod-a)/memory.max")" 67108864
 	assert_equal "$(group pod-a)" /sys/fs/cgroup/machine.slice/pod-a.scope/container
 	config "$B" 'c["linux"]["cgroupsPath"] = ":pod:b"'
 	start b --systemd-cgroup
