@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cgroup/cgroup.h"
@@ -278,6 +279,22 @@ static int visit_remove(int parent_fd, const char *name, int fd, void *data, str
 	return 0;
 }
 
+/* Groups that were made on the way, as far up as they are empty. PATH is cut. */
+static void remove_made(const struct cgroup_hierarchy *h, char *path)
+{
+	for (char *name; *path && (name = strrchr(path, '/'));) {
+		cleanup_close int fd = cgroup_dir_open(h, path), parent_fd = -1;
+		char mark;
+
+		if (fd < 0 || fgetxattr(fd, CGROUP_MADE_XATTR, &mark, 1) != 1)
+			return;
+		*name++ = '\0';
+		parent_fd = cgroup_dir_open(h, *path ? path : "/");
+		if (parent_fd < 0 || unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
+			return;
+	}
+}
+
 int cgroup_destroy(const struct cgroup *cgroup, struct error **err)
 {
 	cleanup_cgroup_hierarchy struct cgroup_hierarchy h = CGROUP_HIERARCHY_INIT;
@@ -298,7 +315,7 @@ int cgroup_destroy(const struct cgroup *cgroup, struct error **err)
 		return error_errno(err, errno, "open control group '%s'", parent);
 	while (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0) {
 		if (errno == ENOENT)
-			return 0;
+			break;
 		if (errno != EBUSY)
 			return error_errno(err, errno, "remove control group '%s'", cgroup->path);
 		if (time_monotonic_ms() >= deadline)
@@ -309,5 +326,6 @@ int cgroup_destroy(const struct cgroup *cgroup, struct error **err)
 		(void)await_event(cgroup->fd, "populated", 0);
 		(void)poll(NULL, 0, 1); /* between "not populated" and "may be removed" */
 	}
+	remove_made(&h, parent);
 	return 0;
 }

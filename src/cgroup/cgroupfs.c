@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cgroup/file.h"
@@ -14,6 +15,7 @@
 #include "util/str.h"
 
 #define SUPERVISOR  "supervisor"
+#define MAKE_TRIES  20
 #define DEFAULT_TOP "/pod" /* of real root, where no service manager owns the hierarchy */
 
 static const char *const controller_names[] = {
@@ -120,8 +122,23 @@ int cgroup_evacuate(int dir_fd)
 	return -1;
 }
 
+/* One on the way to a container's group, marked when it is we who make it: it goes with the last
+ * container in it. */
+static int make_marked(int parent_fd, const char *name)
+{
+	bool made = mkdirat(parent_fd, name, 0755) == 0;
+	int fd;
+
+	if (!made && errno != EEXIST)
+		return -1;
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && made) /* 5.7; without, it stays */
+		(void)fsetxattr(fd, CGROUP_MADE_XATTR, "1", 1, 0);
+	return fd;
+}
+
 /* Groups of the path are made as they are missing, and hand the controllers on. */
-static int make_path(int from_fd, const char *path, unsigned int controllers, int *ret_fd)
+static int make_path_once(int from_fd, const char *path, unsigned int controllers, int *ret_fd)
 {
 	cleanup_close int fd = fcntl(from_fd, F_DUPFD_CLOEXEC, 3);
 	cleanup_free char *copy = xstrdup(path);
@@ -133,13 +150,26 @@ static int make_path(int from_fd, const char *path, unsigned int controllers, in
 			continue;
 		if (controllers)
 			(void)cgroup_controllers_enable(fd, controllers); /* cgroup_apply() tells */
-		next = cgroup_make_below(fd, name);
+		next = make_marked(fd, name);
 		if (next < 0)
 			return -1;
 		fd_replace(&fd, next);
 	}
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+static int make_path(int from_fd, const char *path, unsigned int controllers, int *ret_fd)
+{
+	int status = -1;
+
+	/* The last container of a group that we go through may just end and take it along. */
+	for (int i = 0; i < MAKE_TRIES && status < 0; i++) {
+		status = make_path_once(from_fd, path, controllers, ret_fd);
+		if (status < 0 && errno != ENOENT && errno != ENODEV)
+			break;
+	}
+	return status;
 }
 
 /* The real root of the hierarchy is the one group without a type. Real root puts its containers

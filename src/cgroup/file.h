@@ -3,6 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On groups that pod made on the way to a container's: they go with the last container in them. */
+#define CGROUP_MADE_XATTR "user.pod.made"
+
 /* Files of a group: small texts, written by one write(2). All return 0, or -1 with errno. */
 
 int cgroup_file_write(int dir_fd, const char *name, const char *text);

@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cgroup/file.h"
 #include "monitor/program/state.h"
 
 /* The container's control group at its end. No heap, no stdio: see state.h. */
@@ -79,6 +81,18 @@ static void remove_below(int dir_fd, int depth)
 		}
 }
 
+/* Groups that were made on the way to that at PATH, as far up as they are empty. PATH is cut. */
+static void remove_made(char *path)
+{
+	char *slash, mark;
+
+	while ((slash = strrchr(path, '/')) && slash != path) {
+		*slash = '\0';
+		if (getxattr(path, CGROUP_MADE_XATTR, &mark, 1) != 1 || rmdir(path) < 0)
+			return;
+	}
+}
+
 void cgroup_remove(int cgroup_fd)
 {
 	char link[40], path[MONITOR_PATH_MAX];
@@ -98,8 +112,7 @@ void cgroup_remove(int cgroup_fd)
 			cgroup_kill_all(cgroup_fd);
 		(void)lseek(cgroup_fd, 0, SEEK_SET);
 		remove_below(cgroup_fd, 0);
-		if (rmdir(path) == 0)
-			return;
-		(void)poll(NULL, 0, 1 + i / 10);
+		(void)poll(NULL, 0, i == 0 ? 0 : 1 + i / 10);
 	}
+	remove_made(path); /* not where something is left below it */
 }
