@@ -71,7 +71,6 @@ static void test_security(void **state)
 		{"unmask=/proc/*", 0, 0},
 		{"systempaths=unconfined", 0, 0},
 		{"apparmor=docker-default", -1, ERR_UNSUPPORTED},
-		{"label=type:spc_t", -1, ERR_UNSUPPORTED},
 		{"proc-opts=hidepid=2", -1, ERR_UNSUPPORTED},
 		{"no-new-privileges=maybe", -1, ERR_INVALID},
 		{"mask=a", -1, ERR_INVALID},
