@@ -7,6 +7,8 @@
 
 #include "container/container.h"
 #include "container/idmaps.h"
+#include "container/parse_env.h"
+#include "container/parse_mount.h"
 #include "rootless/userns.h"
 #include "util/check.h"
 #include "util/fs.h"
@@ -574,13 +576,55 @@ static bool id_of_user(char *const *map, uint32_t *ret)
 	return false;
 }
 
+bool idmaps_kept_id(const struct container_config *config, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+	return is_mode(config->userns_mode ? config->userns_mode : "", "keep-id") &&
+	       id_of_user(config->uid_map, ret_uid) && id_of_user(config->gid_map, ret_gid);
+}
+
+/* Is the directory, or one above it, something that the user mounts? */
+static bool is_mounted(const struct container_config *config, const char *path)
+{
+	for (char **text = config->mounts; text && *text; text++) {
+		cleanup_container_mount struct container_mount mount = {0};
+		cleanup_error struct error *ignored = NULL; /* was checked before */
+		const char *rest;
+
+		if (parse_mount(*text, &mount, &ignored) < 0)
+			continue;
+		rest = str_starts_with(path, mount.destination);
+		if (rest && (*rest == '\0' || *rest == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* The user as it is in there: its own name, and its home where that is mounted. As podman. */
+static void add_own_account(struct container_config *config, uint32_t uid, uint32_t gid)
+{
+	const char *dir = config->working_dir && *config->working_dir ? config->working_dir : "/";
+	cleanup_free char *name = NULL;
+	cleanup_strv char **lines = NULL, **fields = NULL;
+	cleanup_error struct error *ignored = NULL; /* a user without an entry has none there */
+	bool local;
+
+	name = id_user_name(geteuid(), &local);
+	if (!name || parse_host_user(&lines, name, &ignored) < 0)
+		return;
+	fields = str_split(lines[0], ':');
+	strv_append_take(&config->host_users,
+		xasprintf("%s:*:%u:%u:%s:%s:/bin/sh", name, uid, gid, fields[4],
+			is_mounted(config, fields[5]) ? fields[5] : dir));
+}
+
 void idmaps_default_user(struct container_config *config)
 {
 	uint32_t uid, gid;
 
-	if (!is_mode(config->userns_mode ? config->userns_mode : "", "keep-id") ||
-		!id_of_user(config->uid_map, &uid) || !id_of_user(config->gid_map, &gid))
+	if (!idmaps_kept_id(config, &uid, &gid))
 		return;
+	if (!config->no_passwd && !config->passwd_entry)
+		add_own_account(config, uid, gid);
 	/* Whoever it is, it may use what the user's group may. */
 	strv_append_take(&config->groups, xasprintf("%u", gid));
 	if (config->user && *config->user)

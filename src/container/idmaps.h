@@ -32,7 +32,11 @@ struct idmaps_request {
 int idmaps_choose(struct store *store, const struct idmaps_request *request,
 	struct container_config *config, int *ret_lock_fd, struct error **err);
 
-/** idmaps_default_user() - with keep-id, who the process is when neither option nor image say. */
+/** idmaps_kept_id() - with keep-id, who the user is in there; false: it is another mode */
+bool idmaps_kept_id(const struct container_config *config, uint32_t *ret_uid, uint32_t *ret_gid);
+
+/** idmaps_default_user() - with keep-id: who the process is when neither option nor image say, its
+ * group, and its line for /etc/passwd. After everything else of CONFIG. */
 void idmaps_default_user(struct container_config *config);
 
 /** idmaps_is_nested() - has the container ids of its own? */

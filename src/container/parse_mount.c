@@ -199,10 +199,10 @@ static int take_option(struct builder *b, const char *text, struct error **err)
 		if (strcmp(text, "cached") == 0 || strcmp(text, "delegated") == 0 ||
 			strcmp(text, "consistent") == 0)
 			return 0;
-		if (strcmp(text, "U") == 0)
-			return refuse(b, text,
-				"ownership of the source is not changed; use 'pod unshare chown'",
-				err);
+		if (strcmp(text, "U") == 0) {
+			b->mount.chown = true;
+			return 0;
+		}
 		if (strcmp(text, "O") == 0 || str_starts_with(text, "upperdir=") ||
 			str_starts_with(text, "workdir="))
 			return refuse(b, text, "a volume cannot be an overlay yet", err);
@@ -540,6 +540,8 @@ char *container_mount_text(const struct container_mount *mount)
 	csv_add(&out, "destination", mount->destination);
 	for (char *const *option = mount->options; option && *option; option++)
 		csv_add(&out, "", *option);
+	if (mount->chown)
+		csv_add(&out, "", "chown");
 	if (mount->no_copy)
 		csv_add(&out, "", "volume-nocopy");
 	return strbuf_detach(&out);

@@ -15,6 +15,7 @@ struct container_mount {
 	char *destination; /* absolute, cleaned, not "/" */
 	char **options; /* OCI words for the mount ("ro", "nosuid", "rprivate", "size=64m" ...) */
 	bool read_only; /* "ro" is among them */
+	bool chown;     /* "U": what is mounted is given to the container's user */
 	bool no_copy;   /* volume: do not copy the image's content into an empty one */
 };
 
@@ -26,7 +27,7 @@ static inline void container_mount_clearp(struct container_mount *mount)
 #define cleanup_container_mount __attribute__((cleanup(container_mount_clearp)))
 
 /** parse_volume() - "-v [SOURCE:]DEST[:OPTIONS]": a source with a '/' (or '.') in front is a path,
- * else a volume's name. @err: ERR_INVALID, ERR_UNSUPPORTED (U, O, ...: what it is and why not) */
+ * else a volume's name. @err: ERR_INVALID, ERR_UNSUPPORTED (O, ...: what it is and why not) */
 int parse_volume(const char *text, struct container_mount *ret, struct error **err);
 /** parse_mount() - "--mount type=bind,source=...,destination=...,readonly,...": CSV with quotes. */
 int parse_mount(const char *text, struct container_mount *ret, struct error **err);

@@ -15,6 +15,7 @@
 #include "container/spec_devices.h"
 #include "container/spec_mounts.h"
 #include "container/spec_security.h"
+#include "runtime/process_user.h"
 #include "storage/volume.h"
 #include "util/fs.h"
 #include "util/kernel.h"
@@ -32,6 +33,9 @@ void container_spec_free(struct container_spec *plan)
 	for (size_t i = 0; i < plan->copy_up_count; i++)
 		free(plan->copy_ups[i].path);
 	free(plan->copy_ups);
+	for (size_t i = 0; i < plan->chown_count; i++)
+		free(plan->chowns[i].path);
+	free(plan->chowns);
 	for (size_t i = 0; i < plan->fd_count; i++)
 		close_keep_errno(plan->fds[i]);
 	free(plan->fds);
@@ -57,6 +61,35 @@ void container_spec_own(struct container_spec *plan, int fd)
 	plan->own_fds[plan->own_count++] = fd;
 }
 
+/* ":U": as the files of the image name the container's user. */
+static int give_mounts(struct container_spec *plan, int root_fd, struct error **err)
+{
+	cleanup_free struct process_user *user = xcalloc(1, sizeof(*user));
+	const char *name = plan->config->user ? plan->config->user : "";
+	int why;
+
+	if (!plan->chown_count)
+		return 0;
+	why = process_user_look_up(root_fd, name, user);
+	if (why)
+		return error_errno(err, why, "look up the container's user '%s'", name);
+	if (plan->is_nested) {
+		user->uid = id_to_host(plan->maps.uids, plan->maps.uid_count, user->uid);
+		user->gid = id_to_host(plan->maps.gids, plan->maps.gid_count, user->gid);
+		if (user->uid == UINT32_MAX || user->gid == UINT32_MAX)
+			return error_set(err, ERR_UNSUPPORTED,
+				"mount option 'U': the container's user namespace has no id for "
+				"user '%s'",
+				name);
+	}
+	for (size_t i = 0; i < plan->chown_count; i++)
+		if (chown_tree(plan->chowns[i].volume_fd, user->uid, user->gid, err) < 0)
+			return error_wrap(err,
+				"give what is mounted on '%s' to the container's user",
+				plan->chowns[i].path);
+	return 0;
+}
+
 /* In init, inside its mount namespace: the root, from layers or (--rootfs) an existing directory,
  * and the first content of empty volumes, which only now can be read. */
 static int mount_root(void *data, struct error **err)
@@ -79,6 +112,8 @@ static int mount_root(void *data, struct error **err)
 			0)
 			return error_wrap(err, "copy the image's '%s' into its volume",
 				plan->copy_ups[i].path);
+	if (give_mounts(plan, fd, err) < 0)
+		return -1;
 	return steal_fd(&fd);
 }
 
@@ -318,6 +353,7 @@ int container_spec_prepare(struct store *store, struct container *container,
 	plan->spec = spec = runtime_spec_new();
 	spec->root_readonly = config->read_only;
 	spec->privileged = config->privileged;
+	plan->config = config;
 	plan->outside_root_fd = -1;
 	plan->is_nested = idmaps_is_nested(config);
 	if (plan->is_nested) {

@@ -35,7 +35,10 @@ struct container_spec {
 	uint32_t log_max_files;
 	struct container_copy_up *copy_ups;
 	size_t copy_up_count, copy_up_capacity;
-	int *fds; /* descriptors that spec refers to; owned */
+	struct container_copy_up *chowns; /* mounts that are given to the container's user: ":U" */
+	size_t chown_count, chown_capacity;
+	const struct container_config *config; /* borrowed */
+	int *fds;                              /* descriptors that spec refers to; owned */
 	size_t fd_count, fd_capacity;
 };
 

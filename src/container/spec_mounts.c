@@ -184,6 +184,24 @@ static int open_bind_source(const struct container_mount *mount, struct error **
 	return fd;
 }
 
+/* Not the directories that the host's programs, or the user's, live in. */
+static int check_chown(const struct container_mount *mount, struct error **err)
+{
+	static const char *const systems[] = {
+		"/etc/", "/usr/", "/boot/", "/proc/", "/sys/", "/bin/", "/sbin/", "/lib"};
+	const char *home = getenv("HOME");
+	bool refused = strchr(mount->source + 1, '/') == NULL || str_equal(home, mount->source);
+
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
+		refused = refused || str_starts_with(mount->source, systems[i]);
+	if (!refused)
+		return 0;
+	return error_set(err, ERR_UNSUPPORTED,
+		"mount option 'U' would give all of '%s', which the host needs, to the container's "
+		"user; mount a directory below it",
+		mount->source);
+}
+
 static int add_user_mount(struct store *store, const struct container_config *config,
 	const struct container_mount *mount, struct container_spec *plan, struct error **err)
 {
@@ -216,6 +234,13 @@ static int add_user_mount(struct store *store, const struct container_config *co
 			  : xasprintf("rbind%s%s", *words ? "," : "", words);
 	added = runtime_spec_add_mount(plan->spec, mount->destination, "bind", source, options);
 	added->source_fd = fd;
+	if (mount->chown) {
+		if (mount->kind == CONTAINER_MOUNT_BIND && check_chown(mount, err) < 0)
+			return -1;
+		array_grow(plan->chowns, plan->chown_count, plan->chown_capacity);
+		plan->chowns[plan->chown_count++] =
+			(struct container_copy_up){xstrdup(mount->destination), fd};
+	}
 	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_wants_copy_up(fd)) {
 		array_grow(plan->copy_ups, plan->copy_up_count, plan->copy_up_capacity);
 		plan->copy_ups[plan->copy_up_count++] =

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "util/fs.h"
@@ -11,6 +12,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 #include "util/strbuf.h"
+
+#define CHOWN_DEPTH_MAX 400 /* one descriptor a level */
 
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -430,4 +433,47 @@ int fd_receive(int socket_fd)
 	}
 	memcpy(&fd, CMSG_DATA(header), sizeof(int));
 	return fd;
+}
+
+static int chown_below(int dir_fd, uid_t uid, gid_t gid, unsigned int depth, struct error **err)
+{
+	cleanup_dir DIR *dir = dir_open_at(dir_fd, ".");
+	struct dirent *entry;
+
+	if (!dir)
+		return error_errno(err, errno, "read a directory");
+	if (depth > CHOWN_DEPTH_MAX)
+		return error_set(err, ERR_INVALID, "directories are nested too deep");
+	while ((errno = 0, entry = dir_next(dir))) {
+		cleanup_close int below_fd = -1;
+
+		if (fchownat(dirfd(dir), entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+			errno != ENOENT)
+			return error_errno(err, errno, "change the owner of '%s'", entry->d_name);
+		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+			continue;
+		below_fd = openat(
+			dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below_fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return error_errno(err, errno, "open '%s'", entry->d_name);
+		if (below_fd >= 0 && chown_below(below_fd, uid, gid, depth + 1, err) < 0)
+			return -1;
+	}
+	return errno ? error_errno(err, errno, "read a directory") : 0;
+}
+
+int chown_tree(int fd, uid_t uid, gid_t gid, struct error **err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "stat what is to get another owner");
+	if (st.st_uid == uid && st.st_gid == gid)
+		return 0;
+	if (S_ISDIR(st.st_mode) && chown_below(fd, uid, gid, 0, err) < 0)
+		return -1;
+	/* Last: what was begun is begun again until it is done. */
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return error_errno(err, errno, "change the owner");
+	return 0;
 }

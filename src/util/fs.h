@@ -69,6 +69,13 @@ char *path_clean(const char *path);
 /** path_basename() - what follows the last '/', borrowed. */
 const char *path_basename(const char *path);
 
+/**
+ * chown_tree() - give FD (O_PATH is enough) and, when it is a directory, all below it to UID and
+ * GID Without following links; others may change the tree meanwhile. Nothing when FD is theirs
+ * already.
+ */
+int chown_tree(int fd, uid_t uid, gid_t gid, struct error **err);
+
 /** fd_send() - hand descriptor FD to the other end of the socket. Returns 0 or -1 with errno. */
 int fd_send(int socket_fd, int fd);
 /** fd_receive() - what fd_send() sent; owned. Returns -1 with errno; ENODATA: end of file. */

@@ -132,8 +132,7 @@ $ME"
 	run pod exec -u 0 c sh -c 'echo root >/etc/root; stat -c %u:%g /etc/root'
 	assert_output 0:0
 	run pod top c user huser args
-	assert_output --partial "$ME"
-	assert_output --partial "$(id -un)"
+	assert_output --regexp "$(id -un) +$(id -un) +sleep 1000"
 	echo from >file
 	pod cp file c:/tmp/copied
 	run pod exec c cat /tmp/copied
@@ -215,7 +214,7 @@ root"
 }
 
 @test "the files are prepared once for each map, and go with the image" {
-	for i in 1 2; do
+	for _ in 1 2; do
 		inside --userns=keep-id localhost/busybox true
 		assert_success
 	done
@@ -245,7 +244,7 @@ root"
 	assert_output "0:0
 0:0
 0:0"
-	ls "$STORE/shifted" | grep -q '\.copy-'
+	compgen -G "$STORE/shifted/*.copy-*" >/dev/null
 	inside --userns=keep-id --user 0 localhost/busybox sh -c 'echo x >>/etc/passwd; tail -n 1 /etc/passwd'
 	assert_output x
 }
@@ -307,6 +306,61 @@ new4otherlinked
 		pod rm c >/dev/null
 		unset POD_STORAGE_DRIVER
 	done
+}
+
+@test "the user is in /etc/passwd by its name" {
+	name=$(id -un)
+	home=$(getent passwd "$ME" | cut -d: -f6)
+	inside --userns=keep-id --workdir /tmp localhost/busybox sh -c 'id -un; grep "$(id -un)" /etc/passwd; echo "$HOME"'
+	assert_success
+	assert_output "$name
+$name:*:$ME:$MY_GROUP:$(getent passwd "$ME" | cut -d: -f5):/tmp:/bin/sh
+/tmp"
+	# Where the home is mounted it is the home; a second start adds nothing.
+	pod run --name c --network none --userns=keep-id -v "$HOME:$home" localhost/busybox \
+		sh -c 'echo "$HOME"; grep -c "^$(id -un):" /etc/passwd' >first
+	[ "$(cat first)" = "$home
+1" ]
+	run pod start -a c
+	assert_output "$(cat first)"
+	pod rm c >/dev/null
+	inside --userns=keep-id --passwd=false localhost/busybox grep -c "^$name:" /etc/passwd
+	assert_output 0
+}
+
+@test "volumes with U belong to the container's user" {
+	mkdir -p given/below
+	echo x >given/below/file
+	ln -s /etc/passwd given/link
+	inside --user 7:8 -v "$HOME/given:/given:U" localhost/busybox \
+		sh -c 'stat -c %u:%g /given /given/below /given/below/file; echo y >/given/below/file'
+	assert_success
+	assert_output "7:8
+7:8
+7:8"
+	inside --userns=keep-id --user daemon --mount "type=bind,source=$HOME/given,destination=/given,U=true" localhost/busybox \
+		sh -c 'stat -c %u:%g /given /given/below/file'
+	assert_output "1:1
+1:1"
+	# Back to the user.
+	inside --userns=keep-id -v "$HOME/given:/given:U" localhost/busybox true
+	[ "$(stat -c %u:%g given/below/file)" = "$ME:$MY_GROUP" ]
+	pod volume create v >/dev/null
+	inside --user 7 -v v:/new:U localhost/busybox stat -c %u /new
+	assert_output 7
+	inside -v "$HOME:/h:U" localhost/busybox true
+	assert_fault 125 "'U'" "$HOME"
+	inside -v /etc/ssl:/h:U localhost/busybox true
+	assert_fault 125 "'U'" /etc/ssl
+}
+
+@test "SELinux words change nothing where there is no SELinux" {
+	[ ! -e /sys/fs/selinux/status ] || skip "the host has SELinux"
+	mkdir v
+	inside --security-opt label=type:spc_t --security-opt label=level:s0:c1 --security-opt label=disable \
+		-v "$HOME/v:/v:Z" -v "$HOME/v:/w:ro,z" localhost/busybox true
+	assert_success
+	[ -z "$stderr" ]
 }
 
 @test "refused in one line: object, cause, remedy" {
