@@ -15,5 +15,5 @@ $(B)/gen/seccomp_default_object.h: $(B)/gen/seccomp-generator
 	$< object > $@.tmp
 	mv $@.tmp $@
 
-$(B)/obj/src/runtime/seccomp.o: $(B)/gen/seccomp_default_program.h $(B)/gen/seccomp_default_object.h
-$(B)/obj/src/runtime/seccomp_profile.o: src/runtime/seccomp_default.def
+$(B)/obj/src/runtime/seccomp.o $(B)/obj-pod/src/runtime/seccomp.o: $(B)/gen/seccomp_default_program.h $(B)/gen/seccomp_default_object.h
+$(B)/obj/src/runtime/seccomp_profile.o $(B)/obj-pod/src/runtime/seccomp_profile.o: src/runtime/seccomp_default.def
