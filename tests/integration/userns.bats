@@ -214,11 +214,11 @@ root"
 }
 
 @test "the files are prepared once for each map, and go with the image" {
-	for _ in 1 2; do
+	for _ in first second; do
 		inside --userns=keep-id localhost/busybox true
 		assert_success
 	done
-	[ "$(ls "$STORE/shifted" | wc -l)" = 1 ]
+	[ "$(find "$STORE/shifted" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
 	inside --userns=nomap localhost/busybox true
 	[ "$(ls "$STORE/shifted" | wc -l)" = 2 ]
 	pod rmi localhost/busybox >/dev/null
