@@ -21,9 +21,11 @@ struct container_files {
 	struct container *container;
 	struct container_spec *plan;
 	char *const *taken; /* destinations of the user's mounts */
+	bool run_is_bound;  /* /run is a directory of the host */
 };
 
-/* A file of ours in the container's directory, bound over PATH in the container. */
+/* A file of ours in the container's directory, bound over PATH in the container; as little to be
+ * written to as the root. */
 static int add_file(struct container_files *files, const char *name, const char *path,
 	const char *text, struct error **err)
 {
@@ -47,7 +49,9 @@ static int add_file(struct container_files *files, const char *name, const char 
 		return error_errno(err, errno, "write '%s' for the container", name);
 	source = xasprintf(
 		"%s/containers/%s/%s", files->store->data_path, files->container->config->id, name);
-	mount = runtime_spec_add_mount(plan->spec, path, "bind", source, "bind,rprivate");
+	mount = runtime_spec_add_mount(plan->spec, path, "bind", source,
+		plan->spec->root_readonly ? "bind,rprivate,ro,nosuid,noexec,nodev"
+					  : "bind,rprivate");
 	mount->source_fd = fd;
 	return 0;
 }
@@ -160,8 +164,8 @@ static int add_containerenv(struct container_files *files, struct error **err)
 	const struct container_config *config = files->container->config;
 	cleanup_free char *text = NULL;
 
-	if (strv_contains(files->taken, "/run"))
-		return 0;
+	if (files->run_is_bound)
+		return 0; /* nothing of ours is left there */
 	text = xasprintf("engine=\"pod-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid=\"%s\"\n"
 			 "rootless=%d\n",
 		PACKAGE_VERSION, config->name, config->id,
@@ -286,18 +290,21 @@ int container_spec_mounts(struct store *store, struct container *container,
 
 	list.items = xcalloc(count, sizeof(*list.items));
 	for (; list.count < count; list.count++) {
-		if (parse_mount(texts[list.count], &list.items[list.count], err) < 0)
+		struct container_mount *mount = &list.items[list.count];
+
+		if (parse_mount(texts[list.count], mount, err) < 0)
 			return error_wrap(err, "container.json");
-		strv_append(&list.destinations, list.items[list.count].destination);
+		strv_append(&list.destinations, mount->destination);
+		files.run_is_bound |= mount->kind == CONTAINER_MOUNT_BIND &&
+				      strcmp(mount->destination, "/run") == 0;
 	}
 	if (count > 1)
 		qsort(list.items, count, sizeof(*list.items), compare_depth);
 	add_system_mounts(container->config, plan, list.destinations);
-	files.taken = list.destinations;
-	if (add_network_files(&files, err) < 0 || add_containerenv(&files, err) < 0)
-		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (add_user_mount(store, container->config, &list.items[i], plan, err) < 0)
 			return -1;
-	return 0;
+	/* Last: they are seen in what is mounted on the directories that they are in, too. */
+	files.taken = list.destinations;
+	return add_network_files(&files, err) < 0 ? -1 : add_containerenv(&files, err);
 }

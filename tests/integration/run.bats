@@ -261,6 +261,23 @@ run_one()
 	assert_output --partial 'name="self"'
 	assert_output --partial 'image="localhost/busybox:latest"'
 	assert_output --partial localhost
+	# as little to be written to as the root
+	run_one --read-only --name self localhost/busybox sh -c 'cat /run/.containerenv; touch /run/x || echo no
+		for f in /etc/hosts /etc/hostname /etc/resolv.conf /run/.containerenv; do : >$f && echo written; done'
+	assert_output --partial 'name="self"'
+	refute_output --partial written
+	refute_output --partial no
+}
+
+@test "files that tell the container about itself lie over what is mounted on their directory" {
+	run_one --name self --tmpfs /etc --tmpfs /run localhost/busybox sh -c 'cat /run/.containerenv /etc/hosts'
+	assert_output --partial 'name="self"'
+	assert_output --partial localhost
+	run_one --name self -v data:/etc localhost/busybox cat /etc/hosts
+	assert_output --partial localhost
+	mkdir run
+	run_one -v "$PWD/run:/run" localhost/busybox ls -A /run
+	assert_output ""
 }
 
 @test "--cidfile, --pidfile, --name, --replace, --label" {
