@@ -18,13 +18,14 @@ char *program_path(const char *name, struct error **err);
  */
 char *program_self(struct error **err);
 
-/** What execve(2) put on the stack: the words of the command line and of the environment, each in one
- * piece, and where the stack began. */
+/** What execve(2) put on the stack: the words of the command line and of the environment, each in
+ * one piece, and where the stack began. */
 struct program_area {
 	char *args, *args_end, *env, *env_end, *stack;
 };
 
-/** program_remember_area() - to be called by main() with its own ARGV, unchanged, before setenv() */
+/** program_remember_area() - to be called by main() with its own ARGV, unchanged, before setenv()
+ */
 void program_remember_area(char **argv);
 /** program_area() - NULL: main() did not tell, or the program was executed without arguments. */
 const struct program_area *program_area(void);
