@@ -365,7 +365,6 @@ __attribute__((noreturn)) void process_exec(
 	keep = stage.no_new_privs ? 0 : UINT64_C(1) << CAP_SYS_ADMIN; /* for the filter */
 
 	make_strings(&stage, first_fd_to_close);
-	process_set_rlimits(plan, failure_fd);
 	process_set_memory_policy(plan, failure_fd);
 	look_up_user(&stage);
 	choose_capabilities(&stage);
@@ -382,6 +381,8 @@ __attribute__((noreturn)) void process_exec(
 	if (plan->flags & PROCESS_PDEATHSIG)
 		die_with_parent(failure_fd);
 	if (!cwd_entered && chdir(cwd) < 0)
+	/* While raising one is allowed, and when hardly a descriptor is opened any more. */
+	process_set_rlimits(plan, failure_fd);
 		process_fail(failure_fd, PROCESS_STEP_CWD, errno, cwd);
 	check_cwd(cwd, failure_fd);
 	process_find_command(stage.argv[0],

@@ -170,12 +170,12 @@ __attribute__((noreturn)) void process_fail(
 /**
  * process_exec() - become the planned process
  * Entry: already in all namespaces, root and stdio in place, capabilities of the (user) namespace's
- * root held, signals blocked as inherited. Applies, in this order: rlimits, user look-up, umask,
- * memory policy, session and terminal, labels, closes all descriptors from
- * FIRST_FD_TO_CLOSE on but FAILURE_FD (which is close-on-exec), cwd, groups, bounding set, ids,
- * capabilities, PDEATHSIG (dies when nobody holds the other end of FAILURE_FD), cwd as the user
- * where root could not, look-up in PATH, default signals, no_new_privs, seccomp, the last
- * capabilities, execve. The PLAN has passed process_plan_check().
+ * root held, signals blocked as inherited. Applies, in this order: memory policy, user look-up,
+ * umask, session and terminal, labels, closes all descriptors from FIRST_FD_TO_CLOSE on but
+ * FAILURE_FD (which is close-on-exec), cwd, rlimits, groups, bounding set, ids, capabilities,
+ * PDEATHSIG (dies when nobody holds the other end of FAILURE_FD), cwd as the user where root could
+ * not, look-up in PATH, default signals, no_new_privs, seccomp, the last capabilities, execve. The
+ * PLAN has passed process_plan_check().
  * @failure_fd: gets one struct process_failure on failure
  * Does not return.
  */

@@ -217,6 +217,9 @@ run_one()
 	run_one --init localhost/busybox cat /proc/1/cmdline
 	refute_output --partial localhost
 	run_one --group-add extra --group-add 77 localhost/busybox id -G
+	# enough for the command; what is done before it needs a few more
+	run_one --ulimit nofile=4 -u user localhost/busybox sh -c 'ulimit -n'
+	assert_output 4
 	assert_output "0 77 2000"
 	run_one --device /dev/fuse:/dev/other localhost/busybox test -c /dev/other
 	assert_success
