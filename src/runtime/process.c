@@ -142,8 +142,8 @@ struct stage {
 	int failure_fd;
 	bool single_id, no_new_privs;
 	struct process_user user;
-	uint32_t groups[2 * PROCESS_GROUPS_MAX + 256];
-	size_t group_count, first_optional; /* from there on those of /etc/group */
+	uint32_t groups[2 * PROCESS_GROUPS_MAX + 1 + 256];
+	size_t group_count, first_optional; /* from there on the user's own, and of /etc/group */
 	uint64_t effective, permitted, inheritable, ambient;
 	char **argv, **env;
 	char *few[256]; /* room for both, where they are few */
@@ -208,6 +208,10 @@ static void look_up_user(struct stage *stage)
 	}
 	(void)close(root_fd);
 	stage->first_optional = stage->group_count;
+	/* Else a set-group-id program is all it takes to come past the permissions that this group
+	 * has not (CVE-2022-36109). A configuration's numbers are taken as they are. */
+	if (plan->user && plan_at(plan, plan->user)[0])
+		stage->groups[stage->group_count++] = user->gid;
 	memcpy(stage->groups + stage->group_count, user->groups,
 		user->group_count * sizeof(*stage->groups));
 	stage->group_count += user->group_count;
@@ -377,12 +381,12 @@ __attribute__((noreturn)) void process_exec(
 	/* As root first: other runtimes let a process start where its user could not go by itself.
 	 */
 	cwd_entered = chdir(cwd) == 0;
+	/* While raising one is allowed, and when hardly a descriptor is opened any more. */
+	process_set_rlimits(plan, failure_fd);
 	become_user(&stage, keep);
 	if (plan->flags & PROCESS_PDEATHSIG)
 		die_with_parent(failure_fd);
 	if (!cwd_entered && chdir(cwd) < 0)
-	/* While raising one is allowed, and when hardly a descriptor is opened any more. */
-	process_set_rlimits(plan, failure_fd);
 		process_fail(failure_fd, PROCESS_STEP_CWD, errno, cwd);
 	check_cwd(cwd, failure_fd);
 	process_find_command(stage.argv[0],

@@ -17,16 +17,16 @@
 
 #define PROC_ROOT_INODE 1
 
-/* setgroups, the system call: C libraries broadcast theirs to threads. Groups that come from
- * /etc/group (from FIRST_OPTIONAL on) and are not mapped in the user namespace are left out. */
+/* setgroups, the system call: C libraries broadcast theirs to threads. */
 int process_set_groups(uint32_t *groups, size_t count, size_t first_optional)
 {
 	size_t kept = first_optional;
 
 	if (syscall(SYS_setgroups, count, groups) == 0)
 		return 0;
-	/* A namespace that maps a single group denies setgroups; without groups nothing is lost. */
-	if (errno == EPERM && count == 0)
+	/* A namespace that maps a single group denies setgroups; nothing that was asked for is
+	 * lost. */
+	if (errno == EPERM && first_optional == 0)
 		return 0;
 	if (errno != EINVAL || first_optional == count)
 		return -1;

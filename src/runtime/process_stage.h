@@ -33,8 +33,8 @@ void process_set_rlimits(const struct process_plan *plan, int failure_fd);
 void process_set_memory_policy(const struct process_plan *plan, int failure_fd);
 
 /* process_credentials.c */
-/** process_set_groups() - 0 or -1 with errno. GROUPS from FIRST_OPTIONAL on, which come from
- * /etc/group, are left out where the user namespace does not map them; GROUPS is changed then. */
+/** process_set_groups() - 0 or -1 with errno. GROUPS from FIRST_OPTIONAL on, which nobody asked
+ * for, are left out where the user namespace does not map them; GROUPS is changed then. */
 int process_set_groups(uint32_t *groups, size_t count, size_t first_optional);
 /** process_set_capabilities() - capset(2) with masks of 1 << CAP_*; 0 or -1 with errno. */
 int process_set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable);

@@ -74,6 +74,11 @@ run_one()
 	assert_output --regexp '^uid=1000\(user\) gid=1000\(user\) groups=.*2000\(extra\)'
 	run_one -u 1000:2000 localhost/busybox id -g
 	assert_output 2000
+	# the first group is among all of them (CVE-2022-36109)
+	run_one -u 1000:77 localhost/busybox grep Groups: /proc/self/status
+	assert_output --regexp $'^Groups:\t77 *$'
+	run_one -u user --group-add 5 localhost/busybox grep Groups: /proc/self/status
+	assert_output --regexp $'^Groups:\t5 1000 2000 *$'
 	run_one -u 4321 localhost/busybox sh -c 'id -u; id -g; echo $HOME'
 	assert_output $'4321\n0\n/'
 	run_one -u nosuchuser localhost/busybox true
@@ -212,14 +217,14 @@ run_one()
 @test "--ulimit, --init, --group-add, --device" {
 	run_one --ulimit nofile=100:200 localhost/busybox sh -c 'ulimit -n; ulimit -Hn'
 	assert_output $'100\n200'
+	# enough for the command; what is done before it needs a few more
+	run_one --ulimit nofile=4 -u user localhost/busybox sh -c 'ulimit -n'
+	assert_output 4
 	run_one --init localhost/busybox cat /proc/1/comm
 	assert_output pod-init
 	run_one --init localhost/busybox cat /proc/1/cmdline
 	refute_output --partial localhost
 	run_one --group-add extra --group-add 77 localhost/busybox id -G
-	# enough for the command; what is done before it needs a few more
-	run_one --ulimit nofile=4 -u user localhost/busybox sh -c 'ulimit -n'
-	assert_output 4
 	assert_output "0 77 2000"
 	run_one --device /dev/fuse:/dev/other localhost/busybox test -c /dev/other
 	assert_success
