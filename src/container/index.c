@@ -16,6 +16,7 @@
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/sort.h"
 #include "util/str.h"
 #include "util/strbuf.h"
 
@@ -305,6 +306,31 @@ static int compare_created(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
+/* Oldest first: each row goes to its place once, along the cycles of the permutation. */
+static void sort_rows(struct container_row *rows, size_t count)
+{
+	cleanup_free void **order = xcalloc(count + 1, sizeof(*order));
+
+	for (size_t i = 0; i < count; i++)
+		order[i] = &rows[i];
+	sort_pointers(order, count, compare_created);
+	for (size_t i = 0; i < count; i++) {
+		struct container_row first = rows[i];
+		size_t to = i;
+
+		while (order[to] && order[to] != &rows[i]) {
+			size_t from = (size_t)((struct container_row *)order[to] - rows);
+
+			rows[to] = rows[from];
+			order[to] = NULL;
+			to = from;
+		}
+		if (order[to])
+			rows[to] = first;
+		order[to] = NULL;
+	}
+}
+
 /* Returns true when the row came from the record and the index should be written anew. */
 static bool load_row(struct store *store, struct container_index *index, const struct kept *kept,
 	const char *id, struct container_row *row, struct stamp *stamp, bool *ret_found)
@@ -374,8 +400,7 @@ int container_index_load(struct store *store, struct container_index *ret, struc
 		if (has_more_names(store, index.count))
 			names_sweep(store);
 	}
-	if (index.count)
-		qsort(index.rows, index.count, sizeof(*index.rows), compare_created);
+	sort_rows(index.rows, index.count);
 	*ret = index;
 	index = (struct container_index){0};
 	return 0;

@@ -167,8 +167,25 @@ bool object_name_is_valid(const char *name)
 
 bool hex_is_valid(const char *s, size_t len)
 {
+	static const bool is_hex[256] = {['0'] = true,
+		true,
+		true,
+		true,
+		true,
+		true,
+		true,
+		true,
+		true,
+		true,
+		['a'] = true,
+		true,
+		true,
+		true,
+		true,
+		true};
+
 	for (size_t i = 0; i < len; i++)
-		if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f')))
+		if (!is_hex[(unsigned char)s[i]])
 			return false;
 	return s[len] == '\0';
 }
