@@ -978,7 +978,7 @@ static bool is_map(const struct json *j)
 {
 	static const char *const maps[] = {"Labels", "Annotations", "Options", "Sysctls", "Ports",
 		"ExposedPorts", "Volumes", "Tmpfs", "Networks", "StorageOpt", "UsernsMap", "Config",
-		"graphOptions", "graphStatus", "registries"};
+		"graphOptions", "graphStatus", "registries", "Attributes"};
 
 	if (!j->parent || !j->key)
 		return false;
