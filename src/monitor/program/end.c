@@ -69,8 +69,8 @@ static int exit_write(struct monitor *m, bool restarting, const char *error)
 		text_add(&t, "\"");
 	}
 	text_add(&t, restarting ? ",\"restarting\":true}\n" : "}\n");
-	fd = openat(
-		dir_fd, ".tmp-exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = m->exit_fd >= 0 ? m->exit_fd : exit_open(m);
+	m->exit_fd = -1; /* made once; after this it is `exit` */
 	if (fd < 0)
 		return -1;
 	if (pwrite(fd, data, t.len, 0) != (ssize_t)t.len || ftruncate(fd, (off_t)t.len) < 0 ||
