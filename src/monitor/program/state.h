@@ -89,8 +89,6 @@ struct exec {
 	uint8_t flags; /* enum protocol_exec_flags */
 	uint16_t generation;
 	uint16_t client; /* index + 1, 0: gone */
-	uint16_t failed; /* report held a failure */
-	int session_pid; /* the middle process, until reaped */
 	int pid;         /* the command, until reaped */
 	int pidfd;
 	int report_fd; /* monitor's end, until end of file */
