@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/select.h"
 #include "container/events.h"
 #include "util/mem.h"
@@ -24,10 +25,12 @@ static const struct option_spec restart_options[] = {
 static int restart_one(
 	struct store *store, struct container *container, uint32_t time_s, struct error **err)
 {
+	const struct container_stop_options stop = {
+		.timeout_s = time_s, .record_signals = docker_called()};
 	const struct container_start_options start = {.lock_fd = -1};
 	int client_fd;
 
-	if (container_stop(store, container, time_s, err) < 0)
+	if (container_stop(store, container, &stop, err) < 0)
 		return -1;
 	return container_start(store, container, &start, &client_fd, err);
 }

@@ -45,8 +45,10 @@ static int rm_run(struct command_context *ctx, int argc, char **argv, struct err
 		.ignore_missing = opts.ignore || opts.force,
 		.damaged = opts.force,
 		.cid_files = opts.cid_files};
-	remove = (struct container_remove_options){
-		.force = opts.force, .volumes = opts.volumes, .timeout_s = opts.time_s};
+	remove = (struct container_remove_options){.force = opts.force,
+		.volumes = opts.volumes,
+		.killed = docker_called(),
+		.timeout_s = opts.time_s};
 	if (container_select(store, &command_rm, &selection, argc - first, argv + first, &targets,
 		    &status, err) < 0)
 		status = -1;

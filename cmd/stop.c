@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "cmd/commands.h"
+#include "cmd/docker.h"
 #include "cmd/select.h"
 #include "util/mem.h"
 
@@ -51,13 +52,16 @@ static int stop_selected(struct command_context *ctx, struct stop_options *opts,
 	for (size_t i = 0; i < targets.count; i++) {
 		struct container *container = targets.items[i];
 		cleanup_error struct error *one = NULL;
-		uint32_t time_s =
-			opts->time_given ? opts->time_s : container->config->stop_timeout_s;
+		const struct container_stop_options stop = {
+			.timeout_s =
+				opts->time_given ? opts->time_s : container->config->stop_timeout_s,
+			.record_signals = docker_called(),
+		};
 
 		if ((opts->all && !container_is_running(container)) ||
 			!filters_match(&filters, container_filter_matches, container, NULL))
 			continue;
-		if (container_stop(store, container, time_s, &one) < 0) {
+		if (container_stop(store, container, &stop, &one) < 0) {
 			status = command_report(&command_stop, one, status);
 			continue;
 		}

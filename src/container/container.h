@@ -184,9 +184,15 @@ bool container_starts_at_boot(const struct container *container);
 int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
 	struct error **err);
 
-/** container_stop() - its stop signal, SIGKILL after TIMEOUT_S seconds; fine when not running. */
-int container_stop(
-	struct store *store, struct container *container, uint32_t timeout_s, struct error **err);
+struct container_stop_options {
+	uint32_t timeout_s;  /* from its stop signal to SIGKILL; 0: SIGKILL at once */
+	bool record_signals; /* as events, which docker has and podman has not */
+};
+
+/** container_stop() - fine when not running. Records the event; for a --rm container its monitor
+ * does, which says, too, that it was removed. */
+int container_stop(struct store *store, struct container *container,
+	const struct container_stop_options *opts, struct error **err);
 
 /**
  * container_pause() - freeze all of the container's processes, or (PAUSE false) let them go on
@@ -223,6 +229,7 @@ int container_cgroup_open(
 struct container_remove_options {
 	bool force;   /* stop it first */
 	bool volumes; /* anonymous volumes too */
+	bool killed;  /* the events are docker's: it was killed, not stopped */
 	uint32_t timeout_s;
 };
 /** container_remove() - @err: ERR_CONFLICT when running and not force */

@@ -104,17 +104,26 @@ static int init_pidfd(const struct container *container)
 	return proc_pidfd(container->status.init_pid, container->status.init_start_ticks);
 }
 
-int container_stop_request(struct container *container, struct error **err)
+/* For the monitor. */
+static int mark_stopped(struct container *container, struct error **err)
 {
-	cleanup_close int fd = -1, pidfd = -1;
-
-	if (!supervision_may_restart(container->config))
-		return 0;
-	fd = openat(container->dir_fd, CONTAINER_STOP_FILE,
+	cleanup_close int fd = openat(container->dir_fd, CONTAINER_STOP_FILE,
 		O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
 	/* ENOENT: removed since */
 	if (fd < 0 && errno != ENOENT)
 		return error_errno(err, errno, "stop container '%s'", container->config->name);
+	return 0;
+}
+
+int container_stop_request(struct container *container, struct error **err)
+{
+	cleanup_close int pidfd = -1;
+
+	if (!supervision_may_restart(container->config))
+		return 0;
+	if (mark_stopped(container, err) < 0)
+		return -1;
 	/* A monitor that waits looks at once; else it would do so within a second. */
 	if (container->status.state == CONTAINER_RESTARTING)
 		pidfd = proc_pidfd(
@@ -302,16 +311,29 @@ static int signal_settled(struct store *store, struct container *container, int 
 	}
 }
 
-static int stop(
-	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
+/* Before the end that the signal may bring. */
+static void record_signal(struct store *store, const struct container *container,
+	const struct container_stop_options *opts, int number)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%d", number);
+	if (opts->record_signals && container_is_running(container))
+		event_container(store, container, "kill", text);
+}
+
+static int stop(struct store *store, struct container *container,
+	const struct container_stop_options *opts, struct error **err)
 {
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
 	cleanup_error struct error *thawed = NULL;
+	uint32_t timeout_s = opts->timeout_s;
 	int result;
 
 	if (container_is_running(container) && container_stop_request(container, err) < 0)
 		return -1;
 	if (timeout_s > 0) {
+		record_signal(store, container, opts, (int)container->config->stop_signal);
 		result = signal_settled(
 			store, container, (int)container->config->stop_signal, &pidfd, err);
 		if (result < 0)
@@ -328,22 +350,37 @@ static int stop(
 			    "SIGKILL",
 			container->config->stop_signal, container->config->name, timeout_s);
 	}
+	record_signal(store, container, opts, SIGKILL);
 	result = signal_settled(store, container, SIGKILL, &killed_pidfd, err);
 	if (result < 0)
 		return error_wrap(err, "stop container '%s'", container->config->name);
 	return result > 0 ? 0 : container_wait(store, container, false, NULL, err);
 }
 
-int container_stop(
-	struct store *store, struct container *container, uint32_t timeout_s, struct error **err)
+int container_stop(struct store *store, struct container *container,
+	const struct container_stop_options *opts, struct error **err)
 {
 	bool running = container_is_running(container);
+	bool by_monitor =
+		container->config->remove && container->status.state != CONTAINER_UNSUPERVISED;
 
-	if (stop(store, container, timeout_s, err) < 0)
+	if (running && by_monitor && mark_stopped(container, err) < 0)
 		return -1;
-	if (running)
+	if (stop(store, container, opts, err) < 0)
+		return -1;
+	if (running && !by_monitor)
 		event_container(store, container, "stop", NULL);
 	return 0;
+}
+
+static int stop_to_remove(struct store *store, struct container *container,
+	const struct container_remove_options *opts, struct error **err)
+{
+	const struct container_stop_options stop_opts = {
+		.timeout_s = opts->timeout_s, .record_signals = opts->killed};
+
+	return opts->killed ? stop(store, container, &stop_opts, err)
+			    : container_stop(store, container, &stop_opts, err);
 }
 
 /* Did the power go before the content of a file reached the disk? It is empty then, or has blocks
@@ -444,7 +481,7 @@ int container_remove(struct store *store, struct container *container,
 	if (container_is_running(container)) {
 		if (!opts->force)
 			return still_running(config, err);
-		if (container_stop(store, container, opts->timeout_s, err) < 0)
+		if (stop_to_remove(store, container, opts, err) < 0)
 			return -1;
 	}
 	snprintf(trash, sizeof(trash), "rm-%s", config->id);
@@ -459,7 +496,7 @@ int container_remove(struct store *store, struct container *container,
 			return error_move(err, &one);
 		/* It was just being started when we looked. */
 		error_free(steal_ptr(&one));
-		if (container_stop(store, container, opts->timeout_s, err) < 0)
+		if (stop_to_remove(store, container, opts, err) < 0)
 			return -1;
 	}
 	remove_group(container);

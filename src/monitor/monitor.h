@@ -24,8 +24,8 @@
 #define MONITOR_HANDOVER_FD      0 /* stdin: the one number that is not handed over itself */
 /* In a --rm container's directory: its anonymous volumes, 64 hex digits and a newline each. */
 #define CONTAINER_ANONYMOUS_FILE "anonymous-volumes"
-/* In the directory of a container with a restart policy: it was asked to stop, so no restart
- * follows. Made by who asks, removed by the next start. */
+/* In the container's directory: it was asked to stop. With a restart policy no restart follows, of
+ * a --rm container the monitor writes the event. Made by who asks, removed by the next start. */
 #define CONTAINER_STOP_FILE "stop"
 /* What the monitor executes to start the container again: NUL-terminated strings, the number of
  * arguments (decimal), those, then the environment. Lock, count and pause are added at the end. */

@@ -128,18 +128,18 @@ volume remove v"
 }
 
 @test "filters by label, image, id, docker's words; times" {
-	pod run --name a --network none --label color=red localhost/busybox true
-	pod run --name b --network none localhost/busybox true
+	pod run --name one --network none --label color=red localhost/busybox true
+	pod run --name two --network none localhost/busybox true
 	run statuses --filter label=color=red --filter event=start
-	assert_output "container start a"
+	assert_output "container start one"
 	run statuses --filter event=die
-	assert_output "container died a
-container died b"
-	id=$(pod inspect --format '{{.Id}}' b)
+	assert_output "container died one
+container died two"
+	id=$(pod inspect --format '{{.Id}}' two)
 	run statuses --filter "container=${id:0:12}" --filter event=create
-	assert_output "container create b"
-	run statuses --filter image=localhost/busybox:latest --filter event=start --filter container=b
-	assert_output "container start b"
+	assert_output "container create two"
+	run statuses --filter image=localhost/busybox:latest --filter event=start --filter container=two
+	assert_output "container start two"
 	run statuses --since 1h --until 30m
 	assert_output ""
 	run --separate-stderr pod events --filter nosuch=x --stream=false
@@ -173,6 +173,50 @@ assert event["Actor"]["Attributes"] == {"exitCode": "4", "image": "busybox", "na
 assert event["from"] == "busybox" and event["timeNano"] // 10**9 == event["time"], event
 END
 	assert_success
+}
+
+@test "of a --rm container the removal is the last event, whoever ends it" {
+	local command
+
+	for command in "stop" "rm -f" "restart"; do
+		pod run -d --rm --name gone --network none --stop-timeout 0 localhost/busybox sleep 1000
+		# shellcheck disable=SC2086 # a command and its option
+		pod $command gone || : # there is nothing left to start again
+		wait_until 10 sh -c '! pod container exists gone'
+		run statuses --filter container=gone
+		assert_output "container create gone
+container start gone
+container died gone
+container stop gone
+container remove gone"
+		rm "$STORE/events"
+	done
+}
+
+@test "as docker: stop and restart record their signals, rm --force kills" {
+	local events='{{.Action}}{{if .Actor.Attributes.signal}} {{.Actor.Attributes.signal}}{{end}}'
+
+	pod run -d --name d --network none --stop-timeout 1 localhost/busybox sleep 1000 >/dev/null
+	docker restart -t 0 d
+	docker stop d # init has no handler for TERM
+	docker start d
+	docker rm -f d
+	run docker events --since 1h --until 0s --filter container=d --format "$events"
+	assert_output "create
+start
+kill 9
+die
+stop
+start
+restart
+kill 15
+kill 9
+die
+stop
+start
+kill 9
+die
+destroy"
 }
 
 @test "as docker: an exec is two events, the end of a --rm container has no exit code" {

@@ -409,6 +409,8 @@ void end_run(struct monitor *m)
 	if (m->oom_killed)
 		event_write(m, "oom", NULL);
 	event_write(m, "died", NULL);
+	if (remove && stop_is_requested(m))
+		event_write(m, "stop", NULL);
 	if (remove)
 		event_write(m, "remove", NULL);
 	exec_container_ended(m);

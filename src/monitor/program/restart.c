@@ -22,7 +22,7 @@
 
 #define LOOK_MS 1000 /* for a request to stop that came without a signal */
 
-static bool stop_is_requested(const struct monitor *m)
+bool stop_is_requested(const struct monitor *m)
 {
 	return faccessat(m->handover.container_dir_fd, CONTAINER_STOP_FILE, F_OK,
 		       AT_SYMLINK_NOFOLLOW) == 0;

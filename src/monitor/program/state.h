@@ -334,6 +334,8 @@ void event_write(struct monitor *m, const char *action, const char *detail);
 /* restart.c */
 /** container_stop() - stop signal, and SIGKILL after the container's stop timeout */
 void container_stop(struct monitor *m);
+/** stop_is_requested() - CONTAINER_STOP_FILE is there */
+bool stop_is_requested(const struct monitor *m);
 /** restart_wanted() - does the policy ask for another run, and has nobody asked to stop? */
 bool restart_wanted(const struct monitor *m);
 /** restart_wait() - the pause before it. False: stopped meanwhile. */
