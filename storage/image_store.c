@@ -480,7 +480,10 @@ static int ref_compare(const void *a, const void *b)
 	return strcmp(x->reference, y->reference);
 }
 
-int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err)
+/* REPORT: set to the first fault of a record where that is to be told to the caller; NULL: a
+ * warning is enough. */
+static int list_refs(struct store *store, struct image_ref **ret, size_t *ret_count,
+	struct error **report, struct error **err)
 {
 	cleanup_dir DIR *dir = dir_open_at(store->images_fd, "refs");
 	struct image_ref *refs = NULL;
@@ -496,8 +499,12 @@ int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, s
 		if (entry->d_name[0] == '.')
 			continue;
 		if (ref_read_file(dirfd(dir), entry->d_name, &ref, &why) < 0) {
-			if (why->kind != ERR_NOT_FOUND) /* removed meanwhile */
+			if (why->kind == ERR_NOT_FOUND) /* removed meanwhile */
+				continue;
+			if (!report)
 				log_warning("skipped an image: %s", why->message);
+			else if (!*report)
+				error_move(report, &why);
 			continue;
 		}
 		array_grow(refs, count, capacity);
@@ -510,6 +517,30 @@ int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, s
 	}
 	if (count)
 		qsort(refs, count, sizeof(*refs), ref_compare);
+	*ret = refs;
+	*ret_count = count;
+	return 0;
+}
+
+int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err)
+{
+	return list_refs(store, ret, ret_count, NULL, err);
+}
+
+int image_list_whole(
+	struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err)
+{
+	cleanup_error struct error *damage = NULL;
+	struct image_ref *refs;
+	size_t count;
+
+	if (list_refs(store, &refs, &count, &damage, err) < 0)
+		return -1;
+	if (damage) {
+		image_refs_free(refs, count);
+		error_move(err, &damage);
+		return error_wrap(err, "%s/images/refs", store->data_path);
+	}
 	*ret = refs;
 	*ret_count = count;
 	return 0;

@@ -116,6 +116,10 @@ void image_refs_free(struct image_ref *refs, size_t count);
 
 /** image_list() - every ref file, sorted by reference; corrupt ones are skipped with a warning. */
 int image_list(struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err);
+/** image_list_whole() - the same, but a record that cannot be read is an error: for who deletes
+ * what is on no list. */
+int image_list_whole(
+	struct store *store, struct image_ref **ret, size_t *ret_count, struct error **err);
 
 /** blob_path() - "images/blobs/sha256/<hex>" existence and reading; digest form is checked. */
 int blob_read(struct store *store, const char *digest, size_t limit, char **ret, size_t *ret_len,

@@ -347,7 +347,6 @@ static int mark_manifest(struct store *store, const struct image_ref *ref, char 
 	char ***layers, struct error **err)
 {
 	cleanup_manifest struct manifest *manifest = NULL;
-	cleanup_image struct image *image = NULL;
 	cleanup_free char *text = NULL, *id_digest = NULL;
 	struct image_config *config = NULL;
 	size_t len;
@@ -387,9 +386,13 @@ int image_collect(struct store *store, const struct image_users *users, struct e
 		store_request_collection(store);
 		return 0;
 	}
-	if (users->diff_ids(users->data, &used, err) < 0 ||
-		image_list(store, &refs, &count, err) < 0)
+	if (users->diff_ids(users->data, &used, err) < 0)
 		return -1;
+	/* What a record that cannot be read refers to is not known. */
+	if (image_list_whole(store, &refs, &count, err) < 0)
+		return error_wrap(err,
+			"unused layers are not deleted, for an image's record cannot "
+			"be read; pull it again or delete the file");
 	for (char **diff_id = used; diff_id && *diff_id; diff_id++)
 		if (digest_is_valid(*diff_id))
 			strv_append(&layers, digest_hex(*diff_id));

@@ -339,6 +339,26 @@ Deleted: $id"
 	assert_equal "$(contents)" ""
 }
 
+@test "prune deletes no layer while an image's record cannot be read" {
+	local before
+
+	load_busybox
+	before=$(contents)
+	cp "$STORE/images/refs/localhost%busybox:latest" "$BATS_TEST_TMPDIR/record"
+	# a newer pod's, and a damaged one
+	for text in '{"version":2}' '{"version'; do
+		echo "$text" >"$STORE/images/refs/localhost%busybox:latest"
+		run --separate-stderr pod image prune -f
+		assert_stderr --partial 'unused layers are not deleted'
+		assert_equal "$(contents)" "$before"
+	done
+	cp "$BATS_TEST_TMPDIR/record" "$STORE/images/refs/localhost%busybox:latest"
+	run pod run --rm --network none busybox true
+	assert_success
+	pod rmi busybox
+	assert_equal "$(contents)" ""
+}
+
 @test "rmi --all" {
 	load_busybox
 	pod tag busybox other

@@ -175,6 +175,10 @@ static void test_refs_hostile(void **state)
 	assert_int_equal(image_list(fixture.store, &refs, &len, &err), 0);
 	assert_int_equal(len, 2);
 	image_refs_free(refs, len);
+	/* Not by who would delete what is on no list. */
+	assert_int_equal(image_list_whole(fixture.store, &refs, &len, &err), -1);
+	assert_non_null(strstr(err->message, "bad:1"));
+	error_free(err);
 	fixture_remove(&fixture);
 }
 
