@@ -29,28 +29,10 @@ void strbuf_reserve(struct strbuf *sb, size_t extra)
 	sb->data = xreallocarray(sb->data, sb->capacity, 1);
 }
 
-/* Most of what is added is a word. musl's memcpy() takes as long for it as for a kilobyte: here up
- * to 16 bytes are two copies of a fixed size, which may overlap. */
-static void copy_small(char *to, const char *from, size_t len)
-{
-	if (len >= 8) {
-		memcpy(to, from, 8);
-		memcpy(to + len - 8, from + len - 8, 8);
-	} else if (len >= 4) {
-		memcpy(to, from, 4);
-		memcpy(to + len - 4, from + len - 4, 4);
-	} else {
-		for (size_t i = 0; i < len; i++)
-			to[i] = from[i];
-	}
-}
-
 void strbuf_add(struct strbuf *sb, const void *data, size_t len)
 {
 	strbuf_reserve(sb, len);
-	if (len <= 16)
-		copy_small(sb->data + sb->len, data, len);
-	else
+	if (len)
 		memcpy(sb->data + sb->len, data, len);
 	sb->len += len;
 	sb->data[sb->len] = '\0';
