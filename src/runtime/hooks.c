@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -210,7 +211,7 @@ static int hook_wait(pid_t pid, const struct runtime_hook *hook, bool *ret_timeo
 	*ret_timeout = false;
 	while (end_ms && pidfd >= 0) {
 		int64_t now = time_monotonic_ms();
-		int n = now < end_ms ? poll(&wait, 1, (int)(end_ms - now)) : 0;
+		int n = now < end_ms ? poll(&wait, 1, (int)MIN(end_ms - now, INT_MAX)) : 0;
 
 		if (n > 0)
 			break;
