@@ -14,6 +14,7 @@
 #include "util/fs.h"
 #include "util/kernel.h"
 #include "util/mem.h"
+#include "util/signals.h"
 
 extern char **environ;
 
@@ -47,7 +48,6 @@ __attribute__((noreturn)) static void child_fail(int pipe_fd, enum spawn_step st
 __attribute__((noreturn)) static void child_main(const struct spawn_options *opts, const char *path,
 	const int *sources, int userns_fd, int pipe_fd)
 {
-	struct sigaction sa = {.sa_handler = SIG_DFL};
 	bool given[3] = {false};
 	sigset_t none;
 
@@ -79,8 +79,7 @@ __attribute__((noreturn)) static void child_main(const struct spawn_options *opt
 			fcntl(fd, F_SETFD, 0) < 0)
 			child_fail(pipe_fd, STEP_DESCRIPTORS);
 	}
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &sa, NULL); /* fails for SIGKILL, SIGSTOP and reserved ones */
+	signals_reset();
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(path, (char *const *)opts->argv, opts->envp ? (char *const *)opts->envp : environ);
@@ -125,7 +124,7 @@ int userns_spawn(
 			why = errno;
 	}
 	if (!why) {
-		sigfillset(&all);
+		signals_fill(&all);
 		(void)sigprocmask(SIG_BLOCK, &all, &old);
 		pid = fork();
 		if (pid == 0)

@@ -25,6 +25,7 @@
 #include "util/check.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/signals.h"
 #include "util/spawn.h"
 #include "util/str.h"
 #include "util/strbuf.h"
@@ -549,7 +550,7 @@ static int holder_start(struct userns_request *req, struct error **err)
 		return error_errno(err, errno, "allocate a stack");
 	}
 	/* No handler of ours may run in the holder. */
-	sigfillset(&all);
+	signals_fill(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	req->holder = clone(holder_main, (char *)req->stack + HOLDER_STACK_SIZE,
 		CLONE_NEWUSER | CLONE_VM | SIGCHLD, (void *)(intptr_t)getpid());

@@ -20,6 +20,7 @@
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/signals.h"
 
 /* Most that a pipe takes without blocking once poll(2) says that it is writable. */
 #define WRITE_STEP 4096
@@ -113,7 +114,7 @@ void attach_signals(sigset_t *ret)
 	static const int excepted[] = {SIGCHLD, SIGPIPE, SIGURG, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU,
 		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 
-	sigfillset(ret);
+	signals_fill(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(excepted); i++)
 		sigdelset(ret, excepted[i]);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/helper.h"
+#include "util/signals.h"
 
 #define HELPER_STACK_SIZE (1u << 20) /* untouched pages cost nothing */
 
@@ -23,7 +24,7 @@ int helper_run(int (*fn)(void *data), void *data, struct error **err)
 
 	if (stack == MAP_FAILED)
 		return error_errno(err, errno, "allocate a stack");
-	sigfillset(&all);
+	signals_fill(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = clone(fn, (char *)stack + HELPER_STACK_SIZE,
 		CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, data);

@@ -15,6 +15,7 @@
 #include "runtime/hooks.h"
 #include "util/fs.h"
 #include "util/mem.h"
+#include "util/signals.h"
 #include "util/timefmt.h"
 
 #define HOOKS_MAX        1024 /* of one point */
@@ -187,8 +188,7 @@ __attribute__((noreturn)) static void hook_exec(
 	if (dup2(state_fd, 0) == 0 && dup2(output_fd, 1) == 1 && dup2(output_fd, 2) == 2) {
 		(void)syscall(SYS_close_range, 3, failure_fd - 1, 0);
 		(void)syscall(SYS_close_range, first, ~0U, 0);
-		for (int sig = 1; sig < NSIG; sig++)
-			(void)signal(sig, SIG_DFL); /* KILL and STOP refuse: fine */
+		signals_reset();
 		sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 		(void)execve(hook->path, hook->args && hook->args[0] ? hook->args : plain,
@@ -262,7 +262,7 @@ static int hook_run(const struct runtime_hook *hook, const char *state, struct e
 	if (failure_fd < 0 || write_all(state_fd, state, strlen(state)) < 0 ||
 		lseek(state_fd, 0, SEEK_SET) < 0)
 		return error_errno(err, errno, "prepare the hook");
-	sigfillset(&all);
+	signals_fill(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = fork();
 	if (pid == 0)

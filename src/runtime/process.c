@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/process_stage.h"
+#include "util/signals.h"
 
 __attribute__((noreturn)) void process_fail(
 	int failure_fd, enum process_step step, int errnum, const char *text)
@@ -392,8 +393,7 @@ __attribute__((noreturn)) void process_exec(
 	process_find_command(stage.argv[0],
 		environment_get(stage.env, "PATH=") ?: PROCESS_DEFAULT_PATH, stage.command,
 		failure_fd);
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL); /* KILL, STOP and the library's own refuse: fine */
+	signals_reset();
 	if ((plan->flags & PROCESS_PERSONALITY) && syscall(SYS_personality, plan->personality) < 0)
 		process_fail(failure_fd, PROCESS_STEP_PERSONALITY, errno, NULL);
 	restrict_calls(&stage, keep);

@@ -14,6 +14,7 @@
 #include "runtime/init.h"
 #include "util/mem.h"
 #include "util/program.h"
+#include "util/signals.h"
 
 /*
  * PID 1 of --init. It stays in pod's memory, which container processes cannot reach (not dumpable,
@@ -48,7 +49,7 @@ __attribute__((noreturn)) void init_reap(int child)
 	(void)syscall(SYS_close_range, 0, ~0U, 0);
 	if (syscall(SYS_capset, &header, data) < 0)
 		_exit(127);
-	sigfillset(&all);
+	signals_fill(&all);
 	for (;;) {
 		siginfo_t info;
 		int sig, status, pid;

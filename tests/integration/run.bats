@@ -322,6 +322,29 @@ run_one()
 	assert_output --partial "Exited (33)"
 }
 
+@test "real-time signals, also those that a C library keeps for itself" {
+	for number in 34 35 64; do
+		pod run --rm --network none localhost/busybox sh -c \
+			"trap 'exit 33' $number; echo ready; while :; do sleep 0.1; done" >out.$number 3>&- &
+		wait_until 20 grep -q ready out.$number
+		kill -$number $!
+		status=0
+		wait $! || status=$?
+		assert_equal "$number $status" "$number 33"
+	done
+	# through the init process
+	pod run --rm --init --name target --network none localhost/busybox sh -c \
+		"trap 'exit 33' 34; echo ready; while :; do sleep 0.1; done" >out.init 3>&- &
+	wait_until 20 grep -q ready out.init
+	pod kill -s RTMIN target
+	status=0
+	wait $! || status=$?
+	assert_equal "$status" 33
+	# one that is ignored around us
+	run bash -c "trap '' 34 TERM; pod run --rm --network none localhost/busybox grep SigIgn /proc/self/status"
+	assert_output --regexp '^SigIgn:.0000000000000000$'
+}
+
 @test "a terminal: size at start, on change, detaching and coming back" {
 	run on_pty --size 30x100 'expect / #
 	line stty size
