@@ -78,7 +78,7 @@ has_two()
 }
 
 @test "names come from the container's passwd, whatever that is" {
-	start box --user 1234
+	start box --user 1234 --passwd=false
 	pod exec --user 0 box sh -c 'echo "web:x:1234:1234::/:/bin/sh" >>/etc/passwd'
 	assert_equal "$(pod top box user | sed -n 2p)" web
 	pod exec --user 0 box sh -c 'rm /etc/passwd; mkfifo /etc/passwd'
