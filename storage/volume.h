@@ -56,12 +56,14 @@ bool volume_wants_copy_up(int fd);
 /**
  * volume_copy_up() - what ROOT_FD has at PATH becomes the content of an empty volume
  * @root_fd: the container's root, before anything of the user's is mounted there; untrusted
- * @path:    where the volume will be mounted, as the container sees it
+ * @path:    where the volume will be mounted, as the container sees it; NULL: nothing is copied,
+ *           only what a killed copy-up left is removed
  * @fd:      from volume_open()
  * Runs as root of the container's user namespace. Nothing happens when PATH is no directory, or the
  * volume has content. Owners, modes, times, extended attributes, symbolic and hard links and holes
  * are kept; sockets and device nodes are left out. Another copy-up is waited for; one that was
- * killed is begun again (volumes/<name>/copying tells).
+ * killed is begun again (volumes/<name>/copying tells). So whoever puts something into a volume
+ * calls this first: a half copy is deleted with all that came after it.
  * @err: ERR_SYSTEM, ERR_INVALID (nested too deep)
  */
 int volume_copy_up(int root_fd, const char *path, int fd, struct error **err);

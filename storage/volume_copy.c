@@ -294,15 +294,33 @@ static int empty_dir(int fd, struct error **err)
 	return errno ? error_errno(err, errno, "read the volume") : 0;
 }
 
+/* What is in the volume counts from now on. Should the mark come back after a power cut, the next
+ * copy-up would take what containers have written meanwhile for its own. */
+static int mark_complete(int volume_fd, struct error **err)
+{
+	if (unlinkat(volume_fd, "copying", 0) < 0 || fsync(volume_fd) < 0)
+		return error_errno(err, errno, "mark the volume as complete");
+	return 0;
+}
+
+/* The volume is empty again. */
+static int discard_half(int data_fd, int volume_fd, struct error **err)
+{
+	if (empty_dir(data_fd, err) < 0)
+		return -1;
+	if (fsync(data_fd) < 0)
+		return error_errno(err, errno, "sync the volume");
+	return mark_complete(volume_fd, err);
+}
+
 /* The lock is held. What is copied is on disk before it counts. */
 static int copy_locked(int from_fd, int data_fd, int volume_fd, struct error **err)
 {
+	cleanup_error struct error *ignored = NULL; /* the mark stays, and the next one does it */
 	struct copy copy = {.data_fd = data_fd};
 	cleanup_close int marker = -1;
 	int status;
 
-	if (was_cut_short(data_fd) && empty_dir(data_fd, err) < 0)
-		return -1;
 	marker = openat(volume_fd, "copying", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (marker < 0 || fsync(volume_fd) < 0)
 		return error_errno(err, errno, "mark the volume as incomplete");
@@ -311,24 +329,27 @@ static int copy_locked(int from_fd, int data_fd, int volume_fd, struct error **e
 		free(copy.links[i].path);
 	free(copy.links);
 	strbuf_clear(&copy.path);
-	if (status < 0)
+	if (status == 0 && syncfs(data_fd) < 0)
+		status = error_errno(err, errno, "sync the volume");
+	if (status < 0) {
+		(void)discard_half(data_fd, volume_fd, &ignored);
 		return -1;
-	if (syncfs(data_fd) < 0)
-		return error_errno(err, errno, "sync the volume");
-	if (unlinkat(volume_fd, "copying", 0) < 0)
-		return error_errno(err, errno, "mark the volume as complete");
-	return 0;
+	}
+	return mark_complete(volume_fd, err);
 }
 
 int volume_copy_up(int root_fd, const char *path, int fd, struct error **err)
 {
-	cleanup_close int from_fd = open_in_root(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	cleanup_close int volume_fd = -1, lock = -1;
+	cleanup_close int from_fd = -1, volume_fd = -1, lock = -1;
 	struct stat st;
 
-	if (from_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (path)
+		from_fd = open_in_root(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (path && from_fd < 0 && errno != ENOENT && errno != ENOTDIR)
+		return error_errno(err, errno, "open '%s' in the image", path);
+	if (from_fd < 0 && !was_cut_short(fd))
 		return 0;
-	if (from_fd < 0 || fstat(from_fd, &st) < 0)
+	if (from_fd >= 0 && fstat(from_fd, &st) < 0)
 		return error_errno(err, errno, "open '%s' in the image", path);
 	volume_fd = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (volume_fd < 0)
@@ -336,10 +357,13 @@ int volume_copy_up(int root_fd, const char *path, int fd, struct error **err)
 	lock = lock_open(volume_fd, "lock", LOCK_EXCLUSIVE, LOCK_WAIT, err);
 	if (lock < 0)
 		return -1;
-	if (!volume_wants_copy_up(fd))
+	/* Before anything else is written to it, which would go with the half copy. */
+	if (was_cut_short(fd) && discard_half(fd, volume_fd, err) < 0)
+		return -1;
+	if (from_fd < 0 || !is_empty(fd))
 		return 0; /* another container was first */
 	/* The usual VOLUME of an image is an empty directory: only what it looks like is wanted. */
-	if (is_empty(from_fd) && !was_cut_short(fd))
+	if (is_empty(from_fd))
 		return copy_metadata(from_fd, fd, &st, err);
 	return copy_locked(from_fd, fd, volume_fd, err);
 }

@@ -206,6 +206,8 @@ static int attach(
 	cleanup_close int tree_fd = -1, target_fd = -1;
 	struct stat st, again;
 
+	if (mount->kind == CONTAINER_MOUNT_VOLUME && volume_copy_up(-1, NULL, source_fd, err) < 0)
+		return error_wrap(err, "'%s'", mount->source);
 	if (fstat(source_fd, &st) < 0)
 		return error_errno(err, errno, "stat '%s'", mount->source);
 	target_fd = S_ISDIR(st.st_mode) ? rootfs_ensure_dir(root_fd, destination, 0755, err)

@@ -111,7 +111,7 @@ static int mount_root(void *data, struct error **err)
 		if (volume_copy_up(fd, plan->copy_ups[i].path, plan->copy_ups[i].volume_fd, err) <
 			0)
 			return error_wrap(err, "copy the image's '%s' into its volume",
-				plan->copy_ups[i].path);
+				plan->copy_ups[i].path ? plan->copy_ups[i].path : "content");
 	if (give_mounts(plan, fd, err) < 0)
 		return -1;
 	return steal_fd(&fd);

@@ -14,7 +14,7 @@
 
 /* An empty volume gets what the image has where it is mounted. */
 struct container_copy_up {
-	char *path;
+	char *path;    /* NULL: nothing is to be copied, see volume_copy_up() */
 	int volume_fd; /* borrowed from the plan's fds */
 };
 

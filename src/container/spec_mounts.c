@@ -245,10 +245,11 @@ static int add_user_mount(struct store *store, const struct container_config *co
 		plan->chowns[plan->chown_count++] =
 			(struct container_copy_up){xstrdup(mount->destination), fd};
 	}
-	if (mount->kind == CONTAINER_MOUNT_VOLUME && !mount->no_copy && volume_wants_copy_up(fd)) {
+	if (mount->kind == CONTAINER_MOUNT_VOLUME && volume_wants_copy_up(fd)) {
+		char *path = mount->no_copy ? NULL : xstrdup(mount->destination);
+
 		array_grow(plan->copy_ups, plan->copy_up_count, plan->copy_up_capacity);
-		plan->copy_ups[plan->copy_up_count++] =
-			(struct container_copy_up){xstrdup(mount->destination), fd};
+		plan->copy_ups[plan->copy_up_count++] = (struct container_copy_up){path, fd};
 	}
 	return 0;
 }

@@ -240,6 +240,55 @@ static void test_copy_up_again(void **state)
 	assert_false(volume_wants_copy_up(fd));
 }
 
+/* Where nothing is to be copied, what a killed copy-up left goes at once: later it would take along
+ * what the container has written. */
+static void test_copy_up_settled(void **state)
+{
+	static const char *const paths[] = {"/absent", "/src/file", NULL};
+	struct scratch *s = *state;
+	struct error *err = NULL;
+	cleanup_close int volume_fd = -1, fd = volume_open(s->store, "v1", false, &err);
+	struct stat st;
+
+	make_tree(s->root_fd);
+	volume_fd = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		put(volume_fd, "copying", "");
+		put(fd, "half", "ha");
+		assert_int_equal(volume_copy_up(s->root_fd, paths[i], fd, &err), 0);
+		assert_int_equal(fstatat(fd, "half", &st, 0), -1);
+		assert_int_equal(faccessat(volume_fd, "copying", F_OK, 0), -1);
+		put(fd, "file", "mine");
+		assert_int_equal(volume_copy_up(s->root_fd, "/src", fd, &err), 0);
+		expect(fd, "file", "mine");
+		assert_int_equal(unlinkat(fd, "file", 0), 0);
+	}
+}
+
+/* A copy-up that fails leaves an empty volume. */
+static void test_copy_up_fails(void **state)
+{
+	struct scratch *s = *state;
+	struct error *err = NULL;
+	cleanup_close int fd = volume_open(s->store, "v1", false, &err);
+	int dir = dup(s->root_fd);
+
+	for (int depth = 0; depth < 300; depth++) {
+		int next;
+
+		assert_int_equal(mkdirat(dir, "d", 0755), 0);
+		next = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(dir);
+		dir = next;
+	}
+	close(dir);
+	assert_int_equal(volume_copy_up(s->root_fd, "/d", fd, &err), -1);
+	assert_int_equal(err->kind, ERR_INVALID);
+	error_free(err);
+	assert_int_equal(faccessat(fd, "../copying", F_OK, 0), -1);
+	assert_int_equal(faccessat(fd, "d", F_OK, 0), -1);
+}
+
 static void test_copy_up_empty(void **state)
 {
 	struct scratch *s = *state;
@@ -262,6 +311,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_up_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_up_settled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_up_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_up_empty, setup, teardown),
 	};
 
