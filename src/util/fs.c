@@ -222,27 +222,40 @@ int open_dir(int dir_fd, const char *name, mode_t mode, struct error **err)
 	return fd;
 }
 
-/* Empties and removes the directory NAME; depth is bounded by the descriptor limit, beyond which
- * openat fails and the error is reported. */
-static int remove_tree_inner(int parent_fd, const char *name, dev_t dev, struct error **err)
-{
-	cleanup_dir DIR *dir = NULL;
-	struct dirent *entry;
-	struct stat st;
+/* Levels that are entered one in the other: each is a descriptor and some stack. */
+#define REMOVE_DEPTH_MAX 400
 
-	dir = dir_open_at(parent_fd, name);
-	if (!dir && errno == EACCES) {
-		/* overlay leaves a work directory without any permission */
-		(void)fchmodat(parent_fd, name, 0700, 0); /* the second open tells */
-		dir = dir_open_at(parent_fd, name);
-	}
-	if (!dir || fstat(dirfd(dir), &st) < 0)
-		return error_errno(err, errno, "open '%s'", name);
-	if (st.st_dev != dev)
-		return error_set(err, ERR_CONFLICT, "'%s' is a mount point", name);
-	/* Names, of directories too, go only from one that may be written to. */
-	if ((st.st_mode & 0700) != 0700)
-		(void)fchmod(dirfd(dir), 0700); /* not ours: the removals tell */
+struct removal {
+	dev_t dev;
+	int top_fd; /* the tree's own directory */
+	unsigned int depth;
+	bool moved; /* something was put into it since it was read */
+};
+
+/* A tree may be deeper than descriptors go: what is too deep is removed from the top. */
+static bool move_to_top(struct removal *removal, int parent_fd, const char *name)
+{
+	char to[32] = ".pod-removed-";
+
+	if (removal->depth == 0)
+		return false;
+	random_hex(to + strlen(to), 16);
+	/* A directory must be writable to get another parent. */
+	if (renameat(parent_fd, name, removal->top_fd, to) < 0 &&
+		(errno != EACCES || fchmodat(parent_fd, name, 0700, 0) < 0 ||
+			renameat(parent_fd, name, removal->top_fd, to) < 0))
+		return false;
+	removal->moved = true;
+	return true;
+}
+
+static int remove_dir(
+	struct removal *removal, int parent_fd, const char *name, struct error **err);
+
+static int remove_entries(struct removal *removal, DIR *dir, const char *name, struct error **err)
+{
+	struct dirent *entry;
+
 	while ((errno = 0, entry = dir_next(dir))) {
 		if (entry->d_type != DT_DIR && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			continue;
@@ -251,11 +264,45 @@ static int remove_tree_inner(int parent_fd, const char *name, dev_t dev, struct 
 				continue;
 			return error_errno(err, errno, "remove '%s'", entry->d_name);
 		}
-		if (remove_tree_inner(dirfd(dir), entry->d_name, dev, err) < 0)
+		if (removal->depth >= REMOVE_DEPTH_MAX &&
+			move_to_top(removal, dirfd(dir), entry->d_name))
+			continue;
+		removal->depth++;
+		if (remove_dir(removal, dirfd(dir), entry->d_name, err) < 0)
 			return -1;
+		removal->depth--;
 	}
-	if (errno)
-		return error_errno(err, errno, "read '%s'", name);
+	return errno ? error_errno(err, errno, "read '%s'", name) : 0;
+}
+
+static int remove_dir(struct removal *removal, int parent_fd, const char *name, struct error **err)
+{
+	cleanup_dir DIR *dir = dir_open_at(parent_fd, name);
+	struct stat st;
+
+	if (!dir && errno == EACCES) {
+		/* overlay leaves a work directory without any permission */
+		(void)fchmodat(parent_fd, name, 0700, 0); /* the second open tells */
+		dir = dir_open_at(parent_fd, name);
+	}
+	if (!dir && errno == EMFILE && move_to_top(removal, parent_fd, name))
+		return 0;
+	if (!dir || fstat(dirfd(dir), &st) < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	if (st.st_dev != removal->dev)
+		return error_set(err, ERR_CONFLICT, "'%s' is a mount point", name);
+	/* Names, of directories too, go only from one that may be written to. */
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(dirfd(dir), 0700); /* not ours: the removals tell */
+	if (removal->depth == 0)
+		removal->top_fd = dirfd(dir);
+	do {
+		if (removal->depth == 0)
+			removal->moved = false;
+		rewinddir(dir);
+		if (remove_entries(removal, dir, name, err) < 0)
+			return -1;
+	} while (removal->depth == 0 && removal->moved);
 	if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "remove directory '%s'", name);
 	return 0;
@@ -275,7 +322,7 @@ int remove_tree(int dir_fd, const char *name, struct error **err)
 			return error_errno(err, errno, "remove '%s'", name);
 		return 0;
 	}
-	return remove_tree_inner(dir_fd, name, st.st_dev, err);
+	return remove_dir(&(struct removal){.dev = st.st_dev, .top_fd = -1}, dir_fd, name, err);
 }
 
 const char *fd_path(int fd, char *out)

@@ -52,7 +52,8 @@ int mkdir_p(const char *path, mode_t mode, struct error **err);
 int open_dir(int dir_fd, const char *name, mode_t mode, struct error **err);
 
 /** remove_tree() - delete NAME below DIR_FD and all under it, without following symlinks or
- * crossing into other file systems; unreadable directories are made readable first. Absent is fine.
+ * crossing into other file systems; unreadable directories are made readable first. However deep it
+ * is: what descriptors do not reach is moved to the top of the tree first. Absent is fine.
  * Needs the rights over what is in it: for layers and uppers call it inside the user namespace. */
 int remove_tree(int dir_fd, const char *name, struct error **err);
 
