@@ -298,6 +298,9 @@ int layer_commit(struct store *store, struct layer_writer *writer,
 		return error_wrap(err, "layer %.12s", hex);
 	if (record->is_squashed && owners_squashed(store, writer->dir_fd, err) < 0)
 		return error_wrap(err, "layer %.12s", hex);
+	/* The record's name too, before the layer has one. */
+	if (fsync(writer->dir_fd) < 0)
+		return error_errno(err, errno, "sync layer %.12s", hex);
 	if (renameat2(store->tmp_fd, writer->name, store->layers_fd, hex, RENAME_NOREPLACE) < 0) {
 		/* ENOTEMPTY comes from file systems that know no RENAME_NOREPLACE, see below. */
 		if (errno == EEXIST)

@@ -85,6 +85,11 @@ int volume_create(struct store *store, const struct volume *volume, struct error
 	text = record_text(volume);
 	if (write_file_atomic(dir_fd, "volume.json", text, strlen(text), 0600, WRITE_SYNC, err) < 0)
 		goto undo;
+	/* Both names in it, before it has one. */
+	if (fsync(dir_fd) < 0) {
+		error_errno(err, errno, "sync volume '%s'", volume->name);
+		goto undo;
+	}
 	if (renameat2(store->tmp_fd, tmp, store->volumes_fd, volume->name, RENAME_NOREPLACE) < 0) {
 		if (errno == EEXIST)
 			error_set(err, ERR_CONFLICT,
@@ -94,7 +99,8 @@ int volume_create(struct store *store, const struct volume *volume, struct error
 			error_errno(err, errno, "create volume '%s'", volume->name);
 		goto undo;
 	}
-	(void)fsync(store->volumes_fd); /* the name itself; an error shows at the next write */
+	if (fsync(store->volumes_fd) < 0)
+		return error_errno(err, errno, "sync the name of volume '%s'", volume->name);
 	return 0;
 undo:
 	(void)remove_tree(store->tmp_fd, tmp, &ignored); /* the sweeper takes it otherwise */
