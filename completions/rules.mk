@@ -24,16 +24,15 @@ check-completions: $(B)/pod
 docker_completions = $(B)/completions/docker.bash $(B)/completions/_docker $(B)/completions/docker.fish
 
 $(B)/docker: $(B)/pod
-	ln -sf pod $@
+	$(call quiet,LN)ln -sf pod $@
 
 $(docker_completions): $(B)/docker
 	@mkdir -p $(@D)
-	case $@ in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
+	$(call quiet,GEN)case $@ in *.bash) shell=bash ;; *.fish) shell=fish ;; *) shell=zsh ;; esac; \
 		$(B)/docker completion $$shell > $@
 
 $(B)/man/pod.1: $(B)/pod $(wildcard $(srcdir)/doc/man/*.md)
-	rm -rf $(B)/man
-	$(B)/pod __man $(B)/man $(srcdir)/doc/man
+	$(call quiet,GEN)rm -rf $(B)/man && $(B)/pod __man $(B)/man $(srcdir)/doc/man
 
 docs: $(B)/man/pod.1 $(docker_completions)
 all: docs

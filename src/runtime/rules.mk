@@ -5,15 +5,13 @@ seccomp_generator_objects = $(patsubst %.c,$(B)/obj/%.o,src/runtime/gen/seccomp.
 
 $(B)/gen/seccomp-generator: $(seccomp_generator_objects)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(static_libs)
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(static_libs)
 
 $(B)/gen/seccomp_default_program.h: $(B)/gen/seccomp-generator
-	$< > $@.tmp
-	mv $@.tmp $@
+	$(call quiet,GEN)$< > $@.tmp && mv $@.tmp $@
 
 $(B)/gen/seccomp_default_object.h: $(B)/gen/seccomp-generator
-	$< object > $@.tmp
-	mv $@.tmp $@
+	$(call quiet,GEN)$< object > $@.tmp && mv $@.tmp $@
 
 $(B)/obj/src/runtime/seccomp.o $(B)/obj-pod/src/runtime/seccomp.o: $(B)/gen/seccomp_default_program.h $(B)/gen/seccomp_default_object.h
 $(B)/obj/src/runtime/seccomp_profile.o $(B)/obj-pod/src/runtime/seccomp_profile.o: src/runtime/seccomp_default.def
