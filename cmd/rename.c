@@ -5,15 +5,15 @@
 
 static int rename_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
-	cleanup_container struct container *container = NULL;
 	struct store *store;
+	char id[65];
 	int first;
 
 	if (options_parse(&command_rename, argc, argv, NULL, &first, err) < 0 ||
 		command_store(ctx, &store, err) < 0 ||
-		container_find(store, argv[first], &container, err) < 0)
+		container_find_id(store, argv[first], id, err) < 0)
 		return -1;
-	return container_rename(store, container, argv[first + 1], err);
+	return container_rename(store, id, argv[first + 1], err);
 }
 
 const struct command command_rename = {

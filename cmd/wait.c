@@ -72,7 +72,7 @@ static int wait_all(struct command_context *ctx, const struct wait_options *opts
 			result = container_wait_condition(
 				container, opts->conditions, interval_ms, &code, &one);
 		else
-			result = container_wait(store, container, false, &code, &one);
+			result = container_wait(store, container, &code, &one);
 		if (result < 0)
 			status = command_report(&command_wait, one, status);
 		else

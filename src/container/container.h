@@ -179,10 +179,10 @@ void container_stop_forget(struct container *container);
  * stopped it since its last start. */
 bool container_starts_at_boot(const struct container *container);
 
-/** container_wait() - until it has ended and its end is recorded. RELEASED: also until its last
- * mount is gone. @ret_exit may be NULL. Returns at once when it is not running. */
-int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
-	struct error **err);
+/** container_wait() - until it has ended and its end is recorded; its last mount may still be
+ * there. @ret_exit may be NULL. Returns at once when it is not running. */
+int container_wait(
+	struct store *store, struct container *container, int *ret_exit, struct error **err);
 
 struct container_stop_options {
 	uint32_t timeout_s;  /* from its stop signal to SIGKILL; 0: SIGKILL at once */
@@ -240,8 +240,8 @@ int container_remove(struct store *store, struct container *container,
  * not, and records that never reached the disk. What cannot be removed stays for the next time. */
 void container_sweep(struct store *store);
 
-int container_rename(
-	struct store *store, struct container *container, const char *name, struct error **err);
+/** container_rename() - @id: 64 hex digits; @err: ERR_INVALID, ERR_CONFLICT the name is in use */
+int container_rename(struct store *store, const char *id, const char *name, struct error **err);
 
 /** container_lock() - take the container's lock; WAIT for a late unmount or a change under way.
  * @err: ERR_CONFLICT when it is running (or, without WAIT, locked) */

@@ -27,6 +27,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/proc.h"
+#include "util/signals.h"
 #include "util/str.h"
 
 /* Everything after the record's creation and the start: signals, waiting, stopping, removing. */
@@ -194,8 +195,8 @@ static int wait_lock_free(struct container *container, struct error **err)
 	return lock_fd(fd, LOCK_SHARED, LOCK_WAIT, err);
 }
 
-int container_wait(struct store *store, struct container *container, bool released, int *ret_exit,
-	struct error **err)
+int container_wait(
+	struct store *store, struct container *container, int *ret_exit, struct error **err)
 {
 	cleanup_close int monitor_fd = -1, pidfd = -1;
 	cleanup_error struct error *one = NULL;
@@ -221,8 +222,6 @@ int container_wait(struct store *store, struct container *container, bool releas
 		while (pidfd >= 0 && poll(&pfd, 1, -1) < 0 && errno == EINTR)
 			;
 	}
-	if (released && wait_lock_free(container, err) < 0)
-		return -1;
 	/* A --rm container's record may be gone by now; then the monitor's word is all there is. */
 	if (!have_exit) {
 		if (container_refresh(container, err) < 0)
@@ -327,6 +326,7 @@ static int stop(struct store *store, struct container *container,
 {
 	cleanup_close int pidfd = -1, killed_pidfd = -1;
 	cleanup_error struct error *thawed = NULL;
+	const char *name = signal_name((int)container->config->stop_signal);
 	uint32_t timeout_s = opts->timeout_s;
 	int result;
 
@@ -345,16 +345,16 @@ static int stop(struct store *store, struct container *container,
 			container_pause(store, container, false, &thawed) < 0)
 			log_warning("%s", thawed->message);
 		if (wait_init(container, pidfd, (uint64_t)timeout_s * 1000))
-			return container_wait(store, container, false, NULL, err);
-		log_warning("StopSignal %u failed to stop container %s in %u seconds, resorting to "
+			return container_wait(store, container, NULL, err);
+		log_warning("StopSignal %s failed to stop container %s in %u seconds, resorting to "
 			    "SIGKILL",
-			container->config->stop_signal, container->config->name, timeout_s);
+			name ? name : "", container->config->name, timeout_s);
 	}
 	record_signal(store, container, opts, SIGKILL);
 	result = signal_settled(store, container, SIGKILL, &killed_pidfd, err);
 	if (result < 0)
 		return error_wrap(err, "stop container '%s'", container->config->name);
-	return result > 0 ? 0 : container_wait(store, container, false, NULL, err);
+	return result > 0 ? 0 : container_wait(store, container, NULL, err);
 }
 
 int container_stop(struct store *store, struct container *container,
@@ -576,24 +576,26 @@ void container_sweep(struct store *store)
 	container_list_free(list, count);
 }
 
-int container_rename(
-	struct store *store, struct container *container, const char *name, struct error **err)
+int container_rename(struct store *store, const char *id, const char *name, struct error **err)
 {
+	cleanup_container struct container *container = NULL;
 	cleanup_free char *old = NULL;
 	cleanup_close int lock_fd = -1;
 
 	if (container_name_check(name, err) < 0)
 		return -1;
+	/* The old name is taken away and all of settings.json written: as they are now. */
 	lock_fd = names_lock(store, err);
-	if (lock_fd < 0 || names_claim_locked(store, name, container->config->id, err) < 0)
+	if (lock_fd < 0 || container_load(store, id, &container, err) < 0 ||
+		names_claim_locked(store, name, id, err) < 0)
 		return -1;
 	old = container->config->name;
 	container->config->name = xstrdup(name);
 	if (container_settings_write(container, err) < 0) {
-		names_release_locked(store, name, container->config->id);
+		names_release_locked(store, name, id);
 		return error_wrap(err, "rename container '%s'", old);
 	}
-	names_release_locked(store, old, container->config->id);
+	names_release_locked(store, old, id);
 	event_container(store, container, "rename", old);
 	return fsync(store->names_fd) == 0
 		       ? 0

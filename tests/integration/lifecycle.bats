@@ -103,6 +103,40 @@ sleeper()
 	done
 }
 
+@test "a stop signal that does not help is named" {
+	sleeper --name deaf --stop-signal USR1
+	run --separate-stderr pod stop deaf
+	assert_success
+	assert_stderr --partial "StopSignal SIGUSR1 failed to stop container deaf in 1 seconds, resorting to SIGKILL"
+}
+
+# is_blocked FILE COUNT - so many processes wait for the lock on FILE
+is_blocked()
+{
+	[ "$(grep -c -- "->.*:$(stat -c %i "$1") " /proc/locks)" -eq "$2" ]
+}
+
+@test "two renames at once leave one name" {
+	local id renames=() i
+
+	id=$(pod create --name old localhost/busybox true)
+	coproc HOLDER { exec python3 -uc 'import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held")
+sys.stdin.read()' "$STORE/names.lock" 3>&-; }
+	read -r -u "${HOLDER[0]}"
+	for i in one two; do
+		pod rename "$id" "$i" 3>&- &
+		renames+=($!)
+	done
+	wait_until 10 is_blocked "$STORE/names.lock" 2
+	kill "$HOLDER_PID"
+	wait "${renames[@]}"
+	run ls "$STORE/containers/names"
+	assert_output "$(pod inspect --format '{{.Name}}' "$id")"
+}
+
 @test "rename: the new name works, the old one is free" {
 	sleeper --name old
 	pod rename old new
