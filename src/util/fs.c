@@ -249,8 +249,7 @@ static bool move_to_top(struct removal *removal, int parent_fd, const char *name
 	return true;
 }
 
-static int remove_dir(
-	struct removal *removal, int parent_fd, const char *name, struct error **err);
+static int remove_dir(struct removal *removal, int parent_fd, const char *name, struct error **err);
 
 static int remove_entries(struct removal *removal, DIR *dir, const char *name, struct error **err)
 {
