@@ -17,6 +17,7 @@ static int create_run(struct command_context *ctx, int argc, char **argv, struct
 		command_store(ctx, &store, err) < 0 ||
 		container_options_make(ctx, store, &opts, argc - first, argv + first,
 			ctx->command_line, &container, &lock_fd, err) < 0 ||
+		container_make_volumes(store, container, err) < 0 ||
 		container_sync(store, container, err) < 0)
 		return -1;
 	command_print(ctx, "%s\n", container->config->id);

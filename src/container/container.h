@@ -126,6 +126,11 @@ int container_create(struct store *store, struct container_config *config, struc
  */
 int container_sync(struct store *store, const struct container *container, struct error **err);
 
+/** container_make_volumes() - the volumes that the container names exist from now on, as after
+ * podman's and docker's create; a start makes what is missing by itself. */
+int container_make_volumes(
+	struct store *store, const struct container *container, struct error **err);
+
 /* What the command that starts a container wants of it. */
 struct container_start_options {
 	bool attach;                   /* a client connection is wanted */

@@ -14,6 +14,7 @@
 #include "container/container.h"
 #include "container/events.h"
 #include "container/names.h"
+#include "container/parse_mount.h"
 #include "container/policy.h"
 #include "container/state.h"
 #include "container/supervision.h"
@@ -518,6 +519,29 @@ int container_remove(struct store *store, struct container *container,
 		if (volume_remove(store, config->anonymous_volumes[i], &failed) < 0 &&
 			failed->kind != ERR_NOT_FOUND)
 			log_warning("%s", failed->message);
+	}
+	return 0;
+}
+
+int container_make_volumes(
+	struct store *store, const struct container *container, struct error **err)
+{
+	const struct container_config *config = container->config;
+
+	for (char **text = config->mounts; text && *text; text++) {
+		struct container_mount mount;
+		int fd = -1, status;
+
+		if (parse_mount(*text, &mount, err) < 0)
+			return error_wrap(err, "container.json");
+		status = 0;
+		if (mount.kind == CONTAINER_MOUNT_VOLUME)
+			status = fd = volume_open(store, mount.source,
+				strv_contains(config->anonymous_volumes, mount.source), err);
+		close_keep_errno(fd);
+		container_mount_clear(&mount);
+		if (status < 0)
+			return -1;
 	}
 	return 0;
 }

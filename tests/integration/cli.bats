@@ -392,6 +392,37 @@ v1"
 
 # --- system ---------------------------------------------------------------------------------------------------
 
+@test "create makes the volumes that the container names" {
+	make_image "$BATS_TEST_TMPDIR/v.tar" --name localhost/v:latest --volume /vol >/dev/null
+	pod load -q -i "$BATS_TEST_TMPDIR/v.tar"
+	id=$(pod create -v named:/a --mount type=tmpfs,destination=/t localhost/v true)
+	run pod volume ls --filter name=named --format '{{.Name}}'
+	assert_output named
+	run pod inspect --format '{{range .Mounts}}{{.Type}} {{.Destination}} {{end}}' "$id"
+	assert_output --partial "volume /vol"
+	run pod volume ls -q
+	assert_equal "${#lines[@]}" 2
+	pod rm -v "$id"
+	run pod volume ls -q
+	assert_output named
+}
+
+@test "volume prune asks again after the answer" {
+	load_busybox
+	pod volume create v1
+	pod volume create v2
+	mkfifo "$BATS_TEST_TMPDIR/answer"
+	pod volume prune <"$BATS_TEST_TMPDIR/answer" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	exec 9>"$BATS_TEST_TMPDIR/answer"
+	wait_until 10 grep -q v2 "$BATS_TEST_TMPDIR/out"
+	pod create -v v1:/a localhost/busybox
+	echo y >&9
+	exec 9>&-
+	wait $!
+	run pod volume ls -q
+	assert_output v1
+}
+
 @test "version and info" {
 	run pod version --format '{{.Client.OsArch}}'
 	assert_output --regexp '^linux/[a-z0-9]+$'
