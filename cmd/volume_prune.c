@@ -26,18 +26,18 @@ static const struct option_spec volume_prune_options[] = {
 static const char *const filter_keys[] = {"label", "name", "since", "until", NULL};
 
 /* The names of those that nobody uses. */
-static int find_unused(struct store *store, char *const *filters, char ***ret, struct error **err)
+static int find_unused(
+	struct volume_uses *uses, char *const *filters, char ***ret, struct error **err)
 {
 	cleanup_volume_set struct volume_set set = {0};
-	cleanup_volume_uses struct volume_uses uses = volume_uses_init(store);
 	cleanup_strv char **names = NULL;
 
-	if (volume_set_load(store, filters, filter_keys, &set, err) < 0)
+	if (volume_set_load(uses->store, filters, filter_keys, &set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set.count; i++) {
 		const char *user;
 
-		if (volume_uses_find(&uses, set.chosen[i]->name, &user, err) < 0)
+		if (volume_uses_find(uses, set.chosen[i]->name, &user, err) < 0)
 			return -1;
 		if (!user)
 			strv_append(&names, set.chosen[i]->name);
@@ -48,6 +48,7 @@ static int find_unused(struct store *store, char *const *filters, char ***ret, s
 
 static int volume_prune_run(struct command_context *ctx, int argc, char **argv, struct error **err)
 {
+	cleanup_volume_uses struct volume_uses uses = {0};
 	cleanup_strv char **filters = NULL, **names = NULL, **removed = NULL;
 	struct volume_prune_options opts = {0};
 	struct store *store;
@@ -57,8 +58,10 @@ static int volume_prune_run(struct command_context *ctx, int argc, char **argv, 
 
 	status = options_parse(&command_volume_prune, argc, argv, &opts, &first, err);
 	filters = opts.filters;
-	if (status < 0 || command_store(ctx, &store, err) < 0 ||
-		find_unused(store, filters, &names, err) < 0)
+	if (status < 0 || command_store(ctx, &store, err) < 0)
+		return -1;
+	uses = volume_uses_init(store);
+	if (find_unused(&uses, filters, &names, err) < 0)
 		return -1;
 	if (!opts.force && docker_called()) {
 		command_print(ctx, "WARNING! This will remove all local volumes not used by at "
@@ -79,7 +82,13 @@ static int volume_prune_run(struct command_context *ctx, int argc, char **argv, 
 		return -1;
 	for (char **name = names; name && *name; name++) {
 		cleanup_error struct error *one = NULL;
+		const char *user = NULL;
 
+		/* Asked again: the answer to the prompt may have taken its time. */
+		if (volume_uses_find(&uses, *name, &user, err) < 0)
+			return -1;
+		if (user)
+			continue;
 		if (volume_remove(store, *name, &one) == 0) {
 			event_volume(store, "remove", *name);
 			strv_append(&removed, *name);
