@@ -78,7 +78,6 @@ static const struct {
 } kinds[] = {
 	{"container", inspect_container}, {"image", image_inspect}, {"volume", inspect_volume}};
 
-/* The first kind of object that has the name. */
 /* What the container has written, and that with its image, into its object. */
 static int add_sizes(struct store *store, const char *name, struct strbuf *text, struct error **err)
 {
@@ -125,7 +124,7 @@ static int add_image_given(
 	return 0;
 }
 
-/* FOR_TEMPLATE: docker's nil lists are empty ones. */
+/* The first kind of object that has the name. FOR_TEMPLATE: docker's nil lists are empty ones. */
 static int inspect_any(struct store *store, const struct inspect_options *opts, const char *name,
 	bool for_template, struct strbuf *text, struct error **err)
 {
