@@ -17,6 +17,7 @@
 #include "container/build.h"
 #include "container/idmaps.h"
 #include "container/parse_env.h"
+#include "container/parse_mount.h"
 #include "network/network.h"
 #include "storage/overlay.h"
 #include "util/fs.h"
@@ -522,6 +523,26 @@ static void hold_signals(sigset_t *ret_old)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_old); /* cannot fail with these arguments */
 }
 
+/* TEXT, a mount of another container's, to be read only here; owned, NULL with ERR. */
+static char *read_only_mount(const char *text, struct error **err)
+{
+	cleanup_container_mount struct container_mount mount = {0};
+	size_t kept = 0;
+
+	if (parse_mount(text, &mount, err) < 0)
+		return NULL;
+	for (size_t i = 0; mount.options && mount.options[i]; i++) {
+		if (strcmp(mount.options[i], "ro") == 0 || strcmp(mount.options[i], "rw") == 0)
+			free(mount.options[i]);
+		else
+			mount.options[kept++] = mount.options[i];
+	}
+	if (mount.options)
+		mount.options[kept] = NULL;
+	strv_append(&mount.options, "ro");
+	return container_mount_text(&mount);
+}
+
 /* The mounts of each "CONTAINER[:ro|rw]". */
 static int gather_mounts_from(
 	struct store *store, char *const *names, char ***ret, struct error **err)
@@ -540,10 +561,16 @@ static int gather_mounts_from(
 				*names);
 		if (container_find(store, name, &other, err) < 0)
 			return error_wrap(err, "--volumes-from");
-		for (char **text = other->config->mounts; text && *text; text++)
-			if (!str_starts_with(*text, "type=tmpfs"))
-				strv_append_take(
-					ret, xasprintf("%s%s", *text, read_only ? ",ro" : ""));
+		for (char **text = other->config->mounts; text && *text; text++) {
+			char *taken;
+
+			if (str_starts_with(*text, "type=tmpfs"))
+				continue;
+			taken = read_only ? read_only_mount(*text, err) : xstrdup(*text);
+			if (!taken)
+				return error_wrap(err, "--volumes-from");
+			strv_append_take(ret, taken);
+		}
 	}
 	return 0;
 }

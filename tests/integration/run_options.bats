@@ -84,6 +84,11 @@ same"
 	inside --volumes-from c:ro localhost/busybox sh -c 'cat /data/x; echo y >/data/x'
 	assert_output x
 	assert_status 1
+	pod create --name says -v data:/data:rw -v "$PWD:/host:ro" localhost/busybox true
+	inside --volumes-from says:ro localhost/busybox sh -c 'cat /data/x; echo y >/data/x; echo y >/host/file'
+	assert_output x
+	assert_stderr --partial "can't create /data/x: Read-only file system"
+	assert_stderr --partial "can't create /host/file: Read-only file system"
 	inside --volumes-from c -v other:/data localhost/busybox ls /data
 	assert_output ""
 	inside --volumes-from nothing localhost/busybox true
