@@ -771,12 +771,17 @@ bool blob_exists(struct store *store, const char *digest)
 int blob_write(
 	struct store *store, const char *digest, const void *data, size_t len, struct error **err)
 {
+	cleanup_error struct error *ignored = NULL; /* absent, or unreadable: written anew */
 	cleanup_close int dir_fd = -1;
+	cleanup_free char *present = NULL;
 	char path[96];
+	size_t present_len;
 
 	if (blob_name(digest, path, err) < 0)
 		return -1;
-	if (blob_exists(store, digest) && blob_size(store, digest) == len)
+	/* By its content: a damaged one is to be mended by the next pull. */
+	if (blob_read(store, digest, len, &present, &present_len, &ignored) == 0 &&
+		present_len == len && memcmp(present, data, len) == 0)
 		return 0;
 	dir_fd = openat(store->images_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)

@@ -286,6 +286,58 @@ static int delete_image(struct store *store, const struct image *image, struct i
 	return 0;
 }
 
+/* The image that NAME leads to by the references alone, whole but for its config, which is damaged.
+ * -1 without an error set: there is none, or more than one. */
+static int find_damaged(
+	struct store *store, const char *name, struct image **ret, struct error **err)
+{
+	const char *hex = str_starts_with(name, "sha256:");
+	cleanup_image struct image *image = xcalloc(1, sizeof(*image));
+	struct image_ref *refs;
+	size_t count, capacity = 0;
+	bool is_one = true;
+
+	hex = hex ? hex : name;
+	if (image_list(store, &refs, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const struct image one = {.refs = &refs[i], .ref_count = 1};
+
+		if (!find_reference(&one, name) &&
+			(strlen(hex) < 3 || !str_starts_with(refs[i].image_id, hex)))
+			continue;
+		if (!image->id)
+			image->id = xstrdup(refs[i].image_id);
+		is_one &= str_equal(image->id, refs[i].image_id);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!str_equal(image->id, refs[i].image_id))
+			continue;
+		array_grow(image->refs, image->ref_count, capacity);
+		image->refs[image->ref_count++] = refs[i];
+		refs[i] = (struct image_ref){0};
+	}
+	image_refs_free(refs, count);
+	if (!image->id || !is_one)
+		return -1;
+	*ret = steal_ptr(&image);
+	return 0;
+}
+
+/* One that is damaged must be removable too: while it is there nothing is collected. */
+static int find_to_remove(
+	struct store *store, const char *name, struct image **ret, struct error **err)
+{
+	cleanup_error struct error *why = NULL;
+
+	if (image_resolve(store, name, ret, &why) == 0 && load_whole(store, ret, &why) == 0)
+		return 0;
+	image_free(steal_ptr(ret));
+	if (why->kind == ERR_CONFLICT || find_damaged(store, name, ret, err) < 0)
+		return *err ? -1 : error_move(err, &why);
+	return 0;
+}
+
 int image_remove(struct store *store, const char *name, bool force, const struct image_users *users,
 	struct image_removal *ret, struct error **err)
 {
@@ -293,7 +345,7 @@ int image_remove(struct store *store, const char *name, bool force, const struct
 	cleanup_strbuf struct strbuf tags = STRBUF_INIT;
 	const char *reference;
 
-	if (image_resolve(store, name, &image, err) < 0 || load_whole(store, &image, err) < 0)
+	if (find_to_remove(store, name, &image, err) < 0)
 		return -1;
 	reference = find_reference(image, name);
 	if (tag_count(image) > 1 && reference) {

@@ -359,6 +359,36 @@ Deleted: $id"
 	assert_equal "$(contents)" ""
 }
 
+@test "rmi removes an image whose config is damaged, load mends it" {
+	local id config name
+
+	make_image "$BATS_TEST_TMPDIR/b.tar" --name localhost/b:1 >/dev/null
+	for name in b:1 id localhost/b:1; do
+		pod load -q -i "$BATS_TEST_TMPDIR/b.tar"
+		id=$(pod images -q --no-trunc)
+		config=$STORE/images/blobs/sha256/${id#sha256:}
+		if [ "$name" = localhost/b:1 ]; then
+			rm "$config"
+		else # of the same size
+			tr ' -~' x <"$config" >"$BATS_TEST_TMPDIR/x" && cp "$BATS_TEST_TMPDIR/x" "$config"
+		fi
+		[ "$name" != id ] || name=${id:7:12}
+		pod tag b:1 other && fail "tagged a damaged image"
+		run pod rmi "$name"
+		assert_success
+		assert_equal "$(contents)" ""
+	done
+	pod load -q -i "$BATS_TEST_TMPDIR/b.tar"
+	cp "$BATS_TEST_TMPDIR/x" "$config"
+	run pod run --rm --network none b:1 true
+	assert_status 125
+	pod load -q -i "$BATS_TEST_TMPDIR/b.tar"
+	run pod run --rm --network none b:1 true
+	assert_success
+	run pod rmi nothing
+	assert_status 1
+}
+
 @test "rmi --all" {
 	load_busybox
 	pod tag busybox other
