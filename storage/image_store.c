@@ -685,6 +685,15 @@ static int sync_blobs(struct store *store, struct error **err)
 	return sync_dir(fd, "blobs/sha256", err);
 }
 
+/* The change is made already; and where the disk is full, removing must go on. */
+static void index_renew(struct store *store)
+{
+	cleanup_error struct error *why = NULL;
+
+	if (image_index_write(store, &why) < 0)
+		log_warning("images/index.json is not up to date: %s", why->message);
+}
+
 int image_ref_write(struct store *store, const struct image_ref *ref, struct error **err)
 {
 	cleanup_close int refs_fd = -1, lock_held_fd = -1;
@@ -713,7 +722,8 @@ int image_ref_write(struct store *store, const struct image_ref *ref, struct err
 		(void)unlinkat(
 			refs_fd, untagged, 0); /* mostly absent; a leftover only shows twice */
 	}
-	return image_index_write(store, err);
+	index_renew(store);
+	return 0;
 }
 
 int image_ref_remove(struct store *store, const char *reference, struct error **err)
@@ -736,7 +746,8 @@ int image_ref_remove(struct store *store, const char *reference, struct error **
 	}
 	if (sync_dir(refs_fd, "refs", err) < 0)
 		return -1;
-	return image_index_write(store, err);
+	index_renew(store);
+	return 0;
 }
 
 static int blob_name(const char *digest, char out[96], struct error **err)

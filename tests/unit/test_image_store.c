@@ -168,6 +168,12 @@ static void test_refs_hostile(void **state)
 	}
 	free(long_a);
 	free(long_b);
+	/* What is only derived keeps nobody from removing (a full disk). */
+	write_ref(&fixture, "gone:1", ID_A);
+	assert_int_equal(unlinkat(fixture.store->images_fd, "index.json", 0), 0);
+	assert_int_equal(mkdirat(fixture.store->images_fd, "index.json", 0700), 0);
+	assert_int_equal(image_ref_remove(fixture.store, "gone:1", &err), 0);
+	assert_int_equal(unlinkat(fixture.store->images_fd, "index.json", AT_REMOVEDIR), 0);
 	/* A damaged file is skipped by listings and named by look-ups. */
 	refs_fd = openat(fixture.store->images_fd, "refs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(write_file_atomic(refs_fd, "bad:1", "{", 1, 0600, 0, &err), 0);
