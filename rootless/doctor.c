@@ -16,6 +16,7 @@
 #include "rootless/doctor.h"
 #include "rootless/idmap.h"
 #include "rootless/userns.h"
+#include "util/apparmor.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/spawn.h"
@@ -189,7 +190,9 @@ static void check_apparmor(struct check_list *list, struct namespace_result resu
 	ssize_t len;
 
 	if (!line_is(sysctl, "1")) {
-		check_add(list, CHECK_APPARMOR, CHECK_OK, "does not restrict user namespaces");
+		check_add(list, CHECK_APPARMOR, CHECK_OK,
+			apparmor_is_enabled() ? "enabled, does not restrict user namespaces"
+					      : "not enabled");
 		return;
 	}
 	if (result.which == ARRAY_SIZE(namespaces) ||

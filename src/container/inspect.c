@@ -655,7 +655,8 @@ int container_inspect(struct store *store, const struct container *container, st
 	json_put_string(w, "Platform", "linux");
 	json_put_string(w, "MountLabel", "");
 	json_put_string(w, "ProcessLabel", "");
-	json_put_string(w, "AppArmorProfile", "");
+	json_put_string(
+		w, "AppArmorProfile", or_empty(security_options_apparmor(config->security_opts)));
 	if (put_capabilities(w, config, err) < 0)
 		return -1;
 	json_put_strv(w, "ExecIDs", NULL);

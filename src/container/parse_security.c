@@ -8,6 +8,7 @@
 
 #include "container/parse_security.h"
 #include "runtime/capability.h"
+#include "util/apparmor.h"
 #include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -99,27 +100,22 @@ static int paths_add(
 	return 0;
 }
 
-static bool apparmor_is_enabled(void)
-{
-	/* Readable by everybody; the profiles' own directory is not. */
-	return access("/sys/kernel/security/apparmor", F_OK) == 0;
-}
-
 static bool selinux_is_enabled(void)
 {
 	return access("/sys/fs/selinux/status", F_OK) == 0;
 }
 
-static int apparmor_option(const char *value, struct error **err)
+static int apparmor_option(struct security_options *options, const char *value, struct error **err)
 {
+	bool unconfined = strcmp(value, "unconfined") == 0;
+
+	if (!unconfined && !apparmor_is_enabled())
+		return error_set(err, ERR_UNSUPPORTED,
+			"security-opt apparmor=%s: AppArmor is not enabled on this host", value);
 	/* No profile is ever applied by default, so that "unconfined" is what there is. */
-	if (strcmp(value, "unconfined") == 0)
-		return 0;
-	return error_set(err, ERR_UNSUPPORTED,
-		apparmor_is_enabled()
-			? "security-opt apparmor=%s: profiles cannot be applied yet; unconfined can"
-			: "security-opt apparmor=%s: AppArmor is not enabled on this host",
-		value);
+	free(options->apparmor);
+	options->apparmor = unconfined ? NULL : xstrdup(value);
+	return 0;
 }
 
 static int label_option(struct security_options *options, const char *value, struct error **err)
@@ -167,7 +163,7 @@ static int option_parse(const char *text, struct security_options *options, stru
 		return 0;
 	}
 	if (strcmp(name, "apparmor") == 0)
-		return apparmor_option(value, err);
+		return apparmor_option(options, value, err);
 	if (strcmp(name, "label") == 0)
 		return label_option(options, value, err);
 	if (strcmp(name, "mask") == 0)
@@ -195,6 +191,16 @@ int parse_security_options(char *const *texts, struct security_options *ret, str
 		}
 	*ret = options;
 	return 0;
+}
+
+const char *security_options_apparmor(char *const *texts)
+{
+	const char *profile = NULL;
+
+	for (; texts && *texts; texts++)
+		if (str_starts_with(*texts, "apparmor=") || str_starts_with(*texts, "apparmor:"))
+			profile = *texts + strlen("apparmor=");
+	return profile;
 }
 
 static const struct {

@@ -20,7 +20,7 @@ struct security_options {
 	bool no_new_privileges;
 	bool seccomp_unconfined;
 	char *seccomp_profile; /* path; NULL: the default profile */
-	char *apparmor;        /* NULL default */
+	char *apparmor;        /* profile; NULL: none */
 	bool label_disable;    /* label=disable */
 	char **mask, **unmask; /* paths; unmask may hold "ALL" */
 };
@@ -28,6 +28,8 @@ void security_options_clear(struct security_options *options);
 /** parse_security_options() - every --security-opt of a container; '=' and ':' both separate.
  * @err: ERR_INVALID; ERR_UNSUPPORTED for what this host or version cannot honour */
 int parse_security_options(char *const *texts, struct security_options *ret, struct error **err);
+/** security_options_apparmor() - the profile, or "unconfined", that TEXTS ask for; NULL: none. */
+const char *security_options_apparmor(char *const *texts);
 
 /** parse_ulimit() - "nofile=1024[:2048]", docker's names; -1 is unlimited. */
 int parse_ulimit(const char *text, struct runtime_rlimit *ret, struct error **err);

@@ -74,6 +74,8 @@ int container_spec_security(
 	process->capabilities[CAPABILITY_EFFECTIVE] = capabilities;
 	process->capabilities[CAPABILITY_PERMITTED] = capabilities;
 	process->no_new_privileges = options.no_new_privileges;
+	process->apparmor_profile = options.apparmor;
+	options.apparmor = NULL;
 	process->rlimits = xcalloc(ulimit_count, sizeof(*process->rlimits));
 	for (; process->rlimit_count < ulimit_count; process->rlimit_count++)
 		if (parse_ulimit(config->ulimits[process->rlimit_count],

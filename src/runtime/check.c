@@ -13,17 +13,9 @@
 #include "runtime/intel_rdt.h"
 #include "runtime/seccomp.h"
 #include "runtime/spec_words.h"
+#include "util/apparmor.h"
 #include "util/fs.h"
 #include "util/mem.h"
-
-static bool apparmor_is_there(void)
-{
-	cleanup_close int fd =
-		open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
-	char answer = 'N';
-
-	return fd >= 0 && read_full(fd, &answer, 1) == 1 && answer == 'Y';
-}
 
 static bool selinux_is_there(void)
 {
@@ -34,7 +26,7 @@ static int check_labels(const struct runtime_spec *spec, struct error **err)
 {
 	const struct runtime_process *process = &spec->process;
 
-	if (process->apparmor_profile && !apparmor_is_there())
+	if (process->apparmor_profile && !apparmor_is_enabled())
 		return error_set(err, ERR_UNSUPPORTED,
 			"config.json: process.apparmorProfile: this host has no AppArmor to apply "
 			"'%s'",

@@ -96,7 +96,8 @@ enum process_step {
 	PROCESS_STEP_CAPABILITIES,
 	PROCESS_STEP_CWD,
 	PROCESS_STEP_SECCOMP,
-	PROCESS_STEP_LABEL,
+	PROCESS_STEP_LABEL,    /* the file that takes it; SELinux's label */
+	PROCESS_STEP_APPARMOR, /* text: "exec PROFILE" */
 	PROCESS_STEP_TERMINAL,
 	PROCESS_STEP_EXEC_LOOKUP,      /* not found in PATH: exit 127 */
 	PROCESS_STEP_EXEC,             /* execve: ENOENT of the file itself 127, else 126 */

@@ -111,13 +111,16 @@ static int open_attribute(const char *const names[2])
 	return fd;
 }
 
-static void set_label(const char *const names[2], const char *label, int failure_fd)
+static void set_label(
+	const char *const names[2], const char *label, enum process_step refused, int failure_fd)
 {
 	int fd = open_attribute(names);
 	size_t len = strlen(label);
 
-	if (fd < 0 || write(fd, label, len) != (ssize_t)len)
+	if (fd < 0)
 		process_fail(failure_fd, PROCESS_STEP_LABEL, errno, label);
+	if (write(fd, label, len) != (ssize_t)len)
+		process_fail(failure_fd, refused, errno, label);
 	(void)close(fd);
 }
 
@@ -127,7 +130,8 @@ void process_set_labels(const struct process_plan *plan, int failure_fd)
 	static const char *const selinux[2] = {"self/attr/exec", NULL};
 
 	if (plan->apparmor)
-		set_label(apparmor, plan_at(plan, plan->apparmor), failure_fd);
+		set_label(
+			apparmor, plan_at(plan, plan->apparmor), PROCESS_STEP_APPARMOR, failure_fd);
 	if (plan->selinux)
-		set_label(selinux, plan_at(plan, plan->selinux), failure_fd);
+		set_label(selinux, plan_at(plan, plan->selinux), PROCESS_STEP_LABEL, failure_fd);
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/process.h"
 #include "runtime/rlimit.h"
+#include "util/apparmor.h"
 #include "util/check.h"
 
 /* Docker takes 126 and 127 from a runtime's message: Go's words, which are in small letters. */
@@ -16,6 +17,28 @@ static const char *small(int errnum, char *buffer, size_t size)
 	snprintf(buffer, size, "%s", strerror(errnum));
 	buffer[0] = (char)tolower((unsigned char)buffer[0]);
 	return buffer;
+}
+
+/* LABEL is what was written: "exec PROFILE". */
+static int apparmor_error(const char *label, int why, struct error **err)
+{
+	const char *profile = label + strcspn(label, " ");
+
+	profile += *profile == ' ';
+	if (!apparmor_is_enabled())
+		return error_set(err, ERR_UNSUPPORTED,
+			"AppArmor profile '%s': this host has no AppArmor to apply it", profile);
+	if (why == ENOENT)
+		return error_set(err, ERR_CANNOT_INVOKE,
+			"AppArmor profile '%s': not loaded on this host; load its file as root "
+			"with 'apparmor_parser --replace FILE'",
+			profile);
+	if (why == EACCES || why == EPERM)
+		return error_set(err, ERR_UNSUPPORTED,
+			"AppArmor profile '%s': pod itself runs in a profile that does not allow "
+			"to change to it; add 'change_profile -> %s,' to that one",
+			profile, profile);
+	return error_errno(err, why, "AppArmor profile '%s'", profile);
 }
 
 int process_failure_to_error(const struct process_failure *failure, struct error **err)
@@ -92,6 +115,8 @@ int process_failure_to_error(const struct process_failure *failure, struct error
 		return -1;
 	case PROCESS_STEP_LABEL:
 		return error_errno(err, why, "set the security label '%s'", text);
+	case PROCESS_STEP_APPARMOR:
+		return apparmor_error(text, why, err);
 	case PROCESS_STEP_TERMINAL:
 		return error_errno(err, why, "set up the terminal");
 	case PROCESS_STEP_EXEC_LOOKUP:

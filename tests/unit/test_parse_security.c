@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "container/parse_security.h"
+#include "util/apparmor.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -70,7 +71,6 @@ static void test_security(void **state)
 		{"unmask=ALL", 0, 0},
 		{"unmask=/proc/*", 0, 0},
 		{"systempaths=unconfined", 0, 0},
-		{"apparmor=docker-default", -1, ERR_UNSUPPORTED},
 		{"proc-opts=hidepid=2", -1, ERR_UNSUPPORTED},
 		{"no-new-privileges=maybe", -1, ERR_INVALID},
 		{"mask=a", -1, ERR_INVALID},
@@ -84,6 +84,7 @@ static void test_security(void **state)
 	};
 	char *all[] = {(char *)"no-new-privileges", (char *)"seccomp=/x=y:z", (char *)"mask=/a:/b",
 		(char *)"unmask=/proc/acpi", NULL};
+	char *profile[] = {(char *)"apparmor=unconfined", (char *)"apparmor:b", NULL};
 	struct security_options options;
 	struct error *err = NULL;
 
@@ -99,6 +100,19 @@ static void test_security(void **state)
 			assert_int_equal(why->kind, cases[i].kind);
 		security_options_clear(&options);
 	}
+	options = (struct security_options){0};
+	if (apparmor_is_enabled()) {
+		assert_int_equal(parse_security_options(profile, &options, &err), 0);
+		assert_string_equal(options.apparmor, "b");
+		security_options_clear(&options);
+	} else {
+		assert_int_equal(parse_security_options(profile, &options, &err), -1);
+		assert_int_equal(err->kind, ERR_UNSUPPORTED);
+		error_free(err);
+		err = NULL;
+	}
+	assert_string_equal(security_options_apparmor(profile), "b");
+	assert_null(security_options_apparmor(all));
 	assert_int_equal(parse_security_options(all, &options, &err), 0);
 	assert_true(options.no_new_privileges);
 	assert_false(options.seccomp_unconfined);
