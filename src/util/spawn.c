@@ -206,6 +206,9 @@ int spawn_capture(const char *const *argv, const char *input, size_t limit, char
 			strbuf_add(&out, buf, (size_t)n);
 		}
 	}
+	/* It may wait for the end of its input, or for room in its output. */
+	fd_replace(&our_in, -1);
+	fd_replace(&our_out, -1);
 	{
 		struct timespec zero = {0};
 
