@@ -1465,12 +1465,12 @@ static int print_verb(struct render *r, const struct verb *verb, const struct va
 			return 0;
 		}
 		if (v->kind == VALUE_INT && verb->letter != 'b') {
-			uint64_t magnitude =
+			unsigned long long magnitude =
 				v->integer < 0 ? 0 - (uint64_t)v->integer : (uint64_t)v->integer;
 
 			if (v->integer < 0 || verb->plus || verb->space)
 				strbuf_addch(sb, v->integer < 0 ? '-' : verb->plus ? '+' : ' ');
-			snprintf(format, sizeof(format), "%%%sl%c", verb->sharp ? "#" : "",
+			snprintf(format, sizeof(format), "%%%sll%c", verb->sharp ? "#" : "",
 				verb->letter == 'd' ? 'u' : verb->letter);
 			strbuf_addf(sb, format, magnitude);
 			return 0;
