@@ -108,6 +108,9 @@ int cgroup_evacuate(int dir_fd)
 			return -1;
 		if (!text[0])
 			return 0;
+		/* What did not fit may be cut off within a number; the next round reads it. */
+		if (strlen(text) == sizeof(text) - 1)
+			*strrchr(text, '\n') = '\0';
 		while ((pid = strsep(&rest, "\n"))) {
 			if (strcmp(pid, "0") == 0) {
 				errno = EPERM; /* a process outside of our pid namespace */
