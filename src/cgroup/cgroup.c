@@ -21,6 +21,7 @@
 
 #define PROCS_MAX     (4u << 20) /* bytes of cgroup.procs */
 #define DEPTH_MAX     64
+#define KILL_MAX      128  /* descriptors that are open at once: a limit of 256 is enough */
 #define WAIT_LIMIT_MS 5000 /* for the kernel to freeze, to end and to let go of processes */
 
 void cgroup_clear(struct cgroup *cgroup)
@@ -224,17 +225,13 @@ static bool contains(const pid_t *pids, size_t count, pid_t pid)
 
 /* A number may pass to another process between reading and killing: who is still in the group after
  * a pidfd was opened is who the pidfd stands for. */
-static int kill_round(
-	const struct cgroup *cgroup, int signal, size_t *ret_count, struct error **err)
+static int kill_some(const struct cgroup *cgroup, const pid_t *pids, size_t count, int signal,
+	struct error **err)
 {
-	cleanup_free pid_t *pids = NULL, *again = NULL;
-	cleanup_free int *fds = NULL;
-	size_t count, again_count;
-	int status;
+	cleanup_free pid_t *again = NULL;
+	size_t again_count;
+	int fds[KILL_MAX], status;
 
-	if (cgroup_processes(cgroup, &pids, &count, err) < 0)
-		return -1;
-	fds = xcalloc(count + 1, sizeof(*fds));
 	for (size_t i = 0; i < count; i++)
 		fds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
 	status = cgroup_processes(cgroup, &again, &again_count, err);
@@ -243,8 +240,22 @@ static int kill_round(
 			(void)syscall(SYS_pidfd_send_signal, fds[i], signal, NULL, 0);
 		close_keep_errno(fds[i]);
 	}
-	*ret_count = count;
 	return status;
+}
+
+static int kill_round(
+	const struct cgroup *cgroup, int signal, size_t *ret_count, struct error **err)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t count;
+
+	if (cgroup_processes(cgroup, &pids, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i += KILL_MAX)
+		if (kill_some(cgroup, pids + i, MIN(count - i, (size_t)KILL_MAX), signal, err) < 0)
+			return -1;
+	*ret_count = count;
+	return 0;
 }
 
 int cgroup_kill(const struct cgroup *cgroup, int signal, struct error **err)
