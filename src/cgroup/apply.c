@@ -122,13 +122,12 @@ static int apply_memory(
 		return -1;
 	if (r->given & CGROUP_MEMORY_SWAP) {
 		int64_t swap = r->memory_swap;
-		uint64_t limit;
+		uint64_t limit = (uint64_t)r->memory_limit; /* -1, none, is the greatest */
 
 		/* Version 2 counts swap apart. */
-		if (swap > 0 && r->given & CGROUP_MEMORY_LIMIT) {
-			swap -= r->memory_limit;
-		} else if (swap > 0) {
-			if (cgroup_file_number(cgroup->fd, "memory.max", &limit) < 0 ||
+		if (swap > 0) {
+			if ((!(r->given & CGROUP_MEMORY_LIMIT) &&
+				    cgroup_file_number(cgroup->fd, "memory.max", &limit) < 0) ||
 				limit > (uint64_t)swap)
 				return error_set(err, ERR_INVALID,
 					"a limit of memory and swap needs a limit of memory that "

@@ -1,10 +1,14 @@
 #include "config.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -13,11 +17,14 @@
 #include "cgroup/devices.h"
 #include "cgroup/file.h"
 #include "cgroup/hierarchy.h"
+#include "cgroup/manager.h"
 #include "cgroup/scope.h"
 #include "container/limits.h"
 #include "container/parse_limits.h"
+#include "util/fs.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/strbuf.h"
 
 static int parse(const char *text, struct cgroup_resources **ret, struct error **err)
 {
@@ -413,6 +420,150 @@ static void test_flat_values(void **state)
 	assert_int_equal(cgroup_flat_value("low x", "low", &value), -1);
 }
 
+/* -------- files: a directory in a group's place -------- */
+
+/* A new directory with FILES ("name", "content", ..., NULL). */
+static void make_group(char path[32], struct cgroup *ret, const char *const *files)
+{
+	strcpy(path, "/tmp/cgroup-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	*ret = (struct cgroup){
+		.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .path = xstrdup("/made")};
+	assert_true(ret->fd >= 0);
+	for (; *files; files += 2) {
+		int fd = openat(ret->fd, files[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		assert_int_equal(write_all(fd, files[1], strlen(files[1])), 0);
+		close(fd);
+	}
+}
+
+static void remove_group(const char *path, struct cgroup *group)
+{
+	struct error *err = NULL;
+
+	assert_int_equal(remove_tree(AT_FDCWD, path, &err), 0);
+	cgroup_clear(group);
+}
+
+static void test_swap(void **state)
+{
+	static const struct {
+		const char *resources, *present; /* memory.max before */
+		const char *swap;                /* NULL: refused */
+	} cases[] = {
+		{"{\"memory\":{\"limit\":100,\"swap\":150}}", "max\n", "50"},
+		{"{\"memory\":{\"limit\":100,\"swap\":100}}", "max\n", "0"},
+		{"{\"memory\":{\"swap\":150}}", "100\n", "50"},
+		{"{\"memory\":{\"swap\":150}}", "200\n", NULL},
+		{"{\"memory\":{\"swap\":150}}", "max\n", NULL},
+		{"{\"memory\":{\"swap\":-1}}", "200\n", "max"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const files[] = {
+			"memory.max", cases[i].present, "memory.swap.max", "", NULL};
+		cleanup_cgroup_resources struct cgroup_resources *r = NULL;
+		cleanup_error struct error *err = NULL;
+		struct cgroup group;
+		char path[32], text[32];
+
+		make_group(path, &group, files);
+		assert_int_equal(parse(cases[i].resources, &r, &err), 0);
+		assert_int_equal(cgroup_apply(&group, r, &err), cases[i].swap ? 0 : -1);
+		if (!cases[i].swap)
+			assert_int_equal(err->kind, ERR_INVALID);
+		assert_int_equal(
+			cgroup_file_read(group.fd, "memory.swap.max", text, sizeof(text)), 0);
+		assert_string_equal(text, cases[i].swap ? cases[i].swap : "");
+		remove_group(path, &group);
+	}
+}
+
+/* Options of an update come one by one: no parser has seen them together. */
+static void test_swap_below_limit(void **state)
+{
+	static const char *const changes[] = {
+		"{\"memory\":{\"limit\":200}}", "{\"memory\":{\"limit\":-1}}"};
+	static const char *const files[] = {"memory.max", "", "memory.swap.max", "", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		cleanup_cgroup_resources struct cgroup_resources *r = NULL, *limit = NULL;
+		cleanup_error struct error *err = NULL;
+		struct cgroup group;
+		char path[32];
+
+		make_group(path, &group, files);
+		assert_int_equal(parse("{\"memory\":{\"swap\":150}}", &r, &err), 0);
+		assert_int_equal(parse(changes[i], &limit, &err), 0);
+		cgroup_resources_merge(r, limit);
+		assert_int_equal(cgroup_apply(&group, r, &err), -1);
+		assert_int_equal(err->kind, ERR_INVALID);
+		remove_group(path, &group);
+	}
+}
+
+/* More processes than are read at once: none but theirs is moved. */
+static void test_evacuate(void **state)
+{
+	cleanup_strbuf struct strbuf all = STRBUF_INIT;
+	struct cgroup group;
+	char path[32], last[32];
+
+	(void)state;
+	for (int pid = 1000001; pid <= 1010000; pid++)
+		strbuf_addf(&all, "%d\n", pid);
+	make_group(path, &group, (const char *const[]){"cgroup.procs", strbuf_str(&all), NULL});
+	close(cgroup_make_below(group.fd, "supervisor"));
+	close(openat(group.fd, "supervisor/cgroup.procs", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(cgroup_evacuate(group.fd), -1); /* a file does not become shorter */
+	assert_int_equal(
+		cgroup_file_read(group.fd, "supervisor/cgroup.procs", last, sizeof(last)), 0);
+	/* 8 bytes each, into 65535: the last one that is whole */
+	assert_string_equal(last, "1008191");
+	remove_group(path, &group);
+}
+
+/* More processes than may be held open at once. */
+static void test_signal_many(void **state)
+{
+	enum { COUNT = 250 };
+	cleanup_strbuf struct strbuf all = STRBUF_INIT;
+	struct rlimit old, few;
+	struct error *err = NULL;
+	struct cgroup group;
+	pid_t pids[COUNT];
+	char path[32];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0) {
+			(void)alarm(20);
+			for (;;)
+				pause();
+		}
+		strbuf_addf(&all, "%d\n", (int)pids[i]);
+	}
+	make_group(path, &group, (const char *const[]){"cgroup.procs", strbuf_str(&all), NULL});
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = (struct rlimit){.rlim_cur = 200, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(cgroup_kill(&group, SIGUSR1, &err), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGUSR1); /* and not by its alarm */
+	}
+	remove_group(path, &group);
+}
+
 /* -------- options -------- */
 
 static void test_limits(void **state)
@@ -501,6 +652,10 @@ int main(void)
 		cmocka_unit_test(test_scope_names),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_flat_values),
+		cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_swap_below_limit),
+		cmocka_unit_test(test_evacuate),
+		cmocka_unit_test(test_signal_many),
 		cmocka_unit_test(test_limits),
 	};
 
