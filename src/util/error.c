@@ -9,6 +9,18 @@
 #include "util/error.h"
 #include "util/mem.h"
 
+/* Names of files, images and archives' members in it are others': they must not steer the terminal
+ * (C0 but tab and newline, DEL, and C1 as UTF-8). */
+static void defuse(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+			*p = '?';
+		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
 static int error_vset(
 	struct error **err, enum error_kind kind, int errnum, const char *fmt, va_list ap)
 {
@@ -27,6 +39,7 @@ static int error_vset(
 	} else {
 		e->message = text;
 	}
+	defuse(e->message);
 	*err = e;
 	errno = saved;
 	return -1;

@@ -228,6 +228,15 @@ Loaded image: localhost/b:1"
 	assert_equal "$(ls -A "$STORE/tmp")" ""
 }
 
+@test "load: a name in an archive does not steer the terminal by an error" {
+	make_image "$BATS_TEST_TMPDIR/x.tar" --name localhost/x:1 --layer - <<-'END'
+		[{"path": "\u001b[2J\u009b31m\u007f/../../x", "content": "b"}]
+	END
+	run --separate-stderr pod load -q -i "$BATS_TEST_TMPDIR/x.tar"
+	assert_status 125
+	assert_stderr --partial "'?[2J??31m?/../../x'"
+}
+
 @test "load: links in an archive lead nowhere outside" {
 	local layer
 
