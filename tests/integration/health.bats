@@ -121,6 +121,14 @@ assert all(entry["Output"] == "looked\n" and entry["Start"] < entry["End"] for e
 	assert_output "0 3600000000000"
 }
 
+@test "a check whose time is over before its process is there is ended all the same" {
+	pod run -d --name short --network none --health-cmd 'sleep 1000' --health-timeout 1ms --health-interval 100ms \
+		--health-retries 1 localhost/busybox sleep 1000
+	wait_until 20 health_is short unhealthy
+	run pod inspect --format '{{(index .State.Health.Log 0).Output}}' short
+	assert_output "Health check exceeded timeout (1ms)"
+}
+
 @test "on-failure: kill, stop, restart" {
 	for action in kill stop; do
 		checked "$action" --health-on-failure "$action" --health-interval disable --health-retries 1

@@ -28,6 +28,8 @@
 #define FILE_MAX   (256u << 10) /* bytes; five probes, all of them escaped */
 #define TEMPORARY  ".tmp-health"
 
+#define KILL_AGAIN_MS 100
+
 static const char *const status_names[] = {"starting", "healthy", "unhealthy"};
 
 static void schedule(struct monitor *m)
@@ -120,6 +122,8 @@ void health_expired(struct monitor *m)
 {
 	m->health.timed_out = true;
 	exec_health_kill(m);
+	/* It may not be there yet to be killed. */
+	deadline_set(m, DEADLINE_HEALTH_TIMEOUT, KILL_AGAIN_MS);
 }
 
 /* The probes in the file as it is, without the state in front; all but the last four are left out.
