@@ -70,7 +70,7 @@ start_machine()
 		-machine pc,usb=off,vmport=off,hpet=off,memory-backend=ram \
 		-accel "$accel" -cpu max -smp "$cpus" -m "$memory_mib" \
 		-kernel "$guest/vmlinuz" -initrd "$guest/initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl audit=0 apparmor=0 \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl audit=0 \
 random.trust_cpu=on cryptomgr.notests tsc=reliable root=/dev/vda net.ifnames=0" \
 		-chardev "file,id=console,path=$files/console" -serial chardev:console \
 		-device virtio-blk-pci,drive=root \
