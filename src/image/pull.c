@@ -128,6 +128,26 @@ static int check_chain(const struct fetch_resolved *resolved, struct error **err
 				resolved->manifest.digest, resolved->index.digest);
 }
 
+/* A name without a domain may be found on any of the search registries; else the image is recorded
+ * under the very name that was asked for, never over another one. */
+static int check_reference(const char *name, const char *resolved, struct error **err)
+{
+	cleanup_reference struct reference *wanted = NULL, *got = NULL, *there = NULL;
+	cleanup_free char *text = NULL;
+
+	if (reference_parse(name, &wanted, err) < 0 || reference_parse(resolved, &got, err) < 0)
+		return -1;
+	text = reference_string(wanted);
+	if (!str_equal(text, resolved) && !wanted->qualified) {
+		free(text);
+		there = reference_with_domain(wanted, got->domain);
+		text = reference_string(there);
+	}
+	return str_equal(text, resolved) ? 0
+					 : error_set(err, ERR_INVALID,
+						   "the fetcher gave another image, '%s'", resolved);
+}
+
 static int pull_resolved(struct store *store, struct fetcher *fetcher,
 	const struct fetch_resolved *resolved, const struct fetch_options *wanted,
 	const struct pull_events *events, struct error **err)
@@ -231,7 +251,9 @@ static int resolve_remote(struct fetcher *fetcher, const char *name,
 		.architecture = opts->architecture,
 		.variant = opts->variant,
 	};
-	return fetcher_resolve(fetcher, name, fetch, ret, err);
+	if (fetcher_resolve(fetcher, name, fetch, ret, err) < 0)
+		return -1;
+	return check_reference(name, ret->reference, err);
 }
 
 int image_pull(struct store *store, const char *name, const struct pull_options *opts,
