@@ -247,7 +247,7 @@ attacked()
 	attacked 5
 	pod rm -f -t 0 victim
 	# An exec session is made by the monitor.
-	pid=$(pod inspect --format '{{.State.ConmonPid}}' box)
+	pid=$(monitor_pid box)
 	assert_equal "$(readlink "/proc/$pid/exe")" "/memfd:pod-monitor (deleted)"
 	! echo x 2>/dev/null >"/proc/$pid/exe" || fail "the monitor's copy is not sealed"
 	pod stop -t 0 box

@@ -100,7 +100,7 @@ c["mounts"].append({"destination": "/flag", "type": "bind", "source": "'"$BATS_T
 	run pod restart two
 	assert_status 126
 	pod run -d --name box --network none localhost/busybox sleep 1000
-	pid=$(pod inspect --format '{{.State.ConmonPid}}' box)
+	pid=$(monitor_pid box)
 	assert_equal "$(readlink "/proc/$pid/exe")" "/memfd:pod-monitor (deleted)"
 	! echo x 2>/dev/null >"/proc/$pid/exe" || fail "the monitor's copy is not sealed"
 	assert_equal "$(cat "$POD_TEST_STAGE/bin/pod" "$POD_TEST_STAGE"/libexec/pod/* | sha256sum)" "$before"

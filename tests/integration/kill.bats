@@ -57,7 +57,7 @@ seconds()
 	pod run -d --name victim --network none localhost/busybox sleep 1000
 	local monitor
 
-	monitor=$(pgrep -P "$POD_TEST_REAPER" pod-monitor)
+	monitor=$(monitor_pid victim)
 	kill -9 "$monitor"
 	wait_until 10 sh -c 'test "$(pod ps -q)" = ""'
 	run pod start victim

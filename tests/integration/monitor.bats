@@ -24,15 +24,6 @@ run_detached()
 	pod run -d --name "$name" --network none "${options[@]}" $IMAGE "$@" >/dev/null
 }
 
-# monitor_pid NAME
-monitor_pid()
-{
-	local id
-
-	id=$(pod inspect --format '{{.ID}}' "$1")
-	pgrep -f "^pod-monitor $id"
-}
-
 # wait_status JOB - as run: its status in $status; a job is waited for by the shell that started it
 wait_status()
 {

@@ -125,8 +125,7 @@ STATUS=here"
 @test "--conmon-pidfile names the monitor, which ends with the container's status" {
 	load_busybox
 	pod run -d --name c --conmon-pidfile "$HOME/pid" localhost/busybox sleep 1000
-	run cat "/proc/$(cat "$HOME/pid")/comm"
-	assert_output pod-monitor
+	wait_until 20 is_monitor "$(cat "$HOME/pid")"
 	run --separate-stderr pod run --conmon-pidfile /nowhere/pid localhost/busybox true
 	assert_fault 125 /nowhere/pid
 }

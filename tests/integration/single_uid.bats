@@ -181,7 +181,7 @@ run_one()
 	run pod run --rm --network none localhost/busybox chown 4000000000 /tmp
 	assert_status 1
 	pod run -d --name many --network none localhost/busybox sleep 1000 >/dev/null
-	run pgrep -u "$(id -u)" -P "$(pod ps -q --format '{{.ID}}' | xargs -r -n 1 sh -c 'pgrep -f "pod-monitor $0" | head -n 1')" -l
+	run pgrep -u "$(id -u)" -P "$(monitor_pid many)" -l
 	refute_output --partial pod-ids
 }
 
@@ -189,7 +189,7 @@ run_one()
 	local monitor ids
 
 	one pod run -d --name web --network none localhost/busybox sh -c 'trap exit TERM; while :; do sleep 0.1; id -u >/tmp/id || echo refused >>/tmp/refused; done' 2>/dev/null
-	monitor=$(pgrep -u "$(id -u)" -f "pod-monitor $(one pod ps -q --no-trunc)")
+	monitor=$(monitor_pid web)
 	ids=$(pgrep -P "$monitor" pod-ids)
 	[ -n "$ids" ]
 	kill -9 "$ids"

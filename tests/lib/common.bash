@@ -180,6 +180,21 @@ wait_until()
 	done
 }
 
+# is_monitor PID - true once the process has become the container's monitor; `pod run -d` may return just before
+is_monitor()
+{
+	grep -qx pod-monitor "/proc/$1/comm"
+}
+
+# monitor_pid NAME - of the container's monitor
+monitor_pid()
+{
+	local pid
+
+	pid=$(pod inspect --format '{{.State.ConmonPid}}' "$1")
+	wait_until 20 is_monitor "$pid" && echo "$pid"
+}
+
 # --- images ----------------------------------------------------------------------------------------
 
 # make_image OUT [mkimage.py options] - an image made here; the default is a busybox image

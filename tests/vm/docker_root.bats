@@ -26,6 +26,8 @@ teardown_file()
 {
 	kill "$(cat "$D/shell")"
 	while kill -0 "$(cat "$D/shell")" 2>/dev/null; do sleep 0.1; done
+	# dockerd leaves the namespace of --network none mounted.
+	umount -q "$D"/exec/netns/* || :
 }
 
 setup()

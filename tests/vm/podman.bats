@@ -16,6 +16,11 @@ setup()
 	}
 }
 
+nothing_left()
+{
+	[ -z "$(ls -A "$XDG_RUNTIME_DIR/pod-oci" 2>/dev/null)" ]
+}
+
 teardown()
 {
 	local status=0
@@ -23,7 +28,8 @@ teardown()
 	podman rm --all --force --time 0 >/dev/null
 	# ends the process that keeps podman's namespace
 	podman system migrate >/dev/null 2>&1
-	[ -z "$(ls -A "$XDG_RUNTIME_DIR/pod-oci" 2>/dev/null)" ] || status=1
+	# conmon may still be cleaning up what a stopped service ran
+	wait_until 30 nothing_left || status=1
 	vm_teardown || status=1
 	return "$status"
 }

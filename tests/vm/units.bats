@@ -32,8 +32,7 @@ is_state()
 	run unit container-web ActiveState
 	assert_output active
 	main=$(unit container-web MainPID)
-	run cat "/proc/$main/comm"
-	assert_output pod-monitor
+	wait_until 20 is_monitor "$main"
 	run pod inspect --format '{{.State.ConmonPid}}' web
 	assert_output "$main"
 	# The container is in a scope of its own, the monitor in the service.
@@ -132,8 +131,7 @@ MAINPID=1"
 	wait_until 30 is_state container-slow active
 	run unit container-slow StatusText
 	assert_output serving
-	run cat "/proc/$(unit container-slow MainPID)/comm"
-	assert_output pod-monitor
+	wait_until 20 is_monitor "$(unit container-slow MainPID)"
 }
 
 @test "socket activation: the container serves the socket that systemd listens on" {
@@ -175,8 +173,7 @@ MAINPID=1"
 	run timeout 60 busybox nc 127.0.0.1 4713
 	assert_output "fds 1 names web extra -1"
 	main=$(unit again MainPID)
-	run cat "/proc/$main/comm"
-	assert_output pod-monitor
+	wait_until 20 is_monitor "$main"
 	for count in 1 2; do
 		restarted()
 		{
