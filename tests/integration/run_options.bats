@@ -130,7 +130,7 @@ same"
 @test "a user that the image does not know gets a line in /etc/passwd" {
 	run pod run --name u --network none --user 1234:77 -w /tmp localhost/busybox sh -c \
 		'id; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo $HOME'
-	assert_output "uid=1234(1234) gid=77(77)
+	assert_output "uid=1234(1234) gid=77(77) groups=77(77)
 1234:*:1234:77:container user:/tmp:/bin/sh
 77:x:77:1234
 /tmp"
