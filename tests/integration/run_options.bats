@@ -143,9 +143,9 @@ same"
 	run pod run --rm --network none --read-only --user 99 localhost/busybox tail -n 1 /etc/passwd
 	assert_output "99:*:99:0:container user:/:/bin/sh"
 	run pod run --rm --network none --passwd=false --user 1234 localhost/busybox id
-	assert_output "uid=1234 gid=0(root)"
+	assert_output "uid=1234 gid=0(root) groups=0(root)"
 	run docker run --rm --network none --user 1234 localhost/busybox id
-	assert_output "uid=1234 gid=0(root)"
+	assert_output "uid=1234 gid=0(root) groups=0(root)"
 }
 
 @test "--passwd-entry, --group-entry, --hostuser" {
