@@ -88,6 +88,8 @@ int oci_root_open(const char *path, struct oci_root *ret, struct error **err)
 {
 	cleanup_free char *where = NULL;
 	cleanup_close int fd = -1;
+	/* Anybody can put a link into /tmp that leads to a private directory of ours. */
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (path ? 0 : O_NOFOLLOW);
 
 	if (path && path[0] != '/') {
 		cleanup_free char *here = getcwd(NULL, 0);
@@ -98,11 +100,11 @@ int oci_root_open(const char *path, struct oci_root *ret, struct error **err)
 	} else {
 		where = path ? xstrdup(path) : default_root();
 	}
-	fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(where, flags);
 	if (fd < 0 && errno == ENOENT) {
 		if (mkdir_p(where, 0700, err) < 0)
 			return -1;
-		fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(where, flags);
 	}
 	if (fd < 0)
 		return error_errno(err, errno, "open state directory '%s'", where);

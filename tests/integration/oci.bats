@@ -527,3 +527,17 @@ print(*(w for w in words if w not in ("bind", "rbind") and "tmpcopyup" not in w 
 		pod oci delete --force one
 	done
 }
+
+@test "the state directory below /tmp is never a link" {
+	local at
+
+	at=/tmp/pod-oci-$(id -u)
+	mkdir -m 700 private
+	ln -sn "$PWD/private" "$at"
+	run --separate-stderr env -u XDG_RUNTIME_DIR pod oci list
+	rm -r "$at"
+	assert_status 1
+	assert_stderr --partial "$at"
+	run env -u XDG_RUNTIME_DIR pod oci --root "$PWD/private" list
+	assert_success
+}
