@@ -70,5 +70,7 @@ teardown()
 	assert_output --partial /split.service/
 	run cat "/sys/fs/cgroup${output#0::}/pids.max"
 	assert_output 50
-	systemctl --user stop split
+	# Not by the manager, which kills conmon along with it: then nobody deletes the container.
+	podman stop --time 0 split
+	wait_until 60 sh -c '! systemctl --user is-active --quiet split'
 }
