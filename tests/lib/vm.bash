@@ -65,3 +65,29 @@ journal()
 {
 	sudo journalctl --no-pager --output cat _SYSTEMD_USER_UNIT="$1" + USER_UNIT="$1"
 }
+
+# --- `pod oci` in the guest (with ../lib/oci) ---------------------------------------------------------
+
+# oci_vm_setup - $T for files, and in $B a bundle that sleeps
+oci_vm_setup()
+{
+	vm_setup
+	T=$BATS_TEST_TMPDIR
+	B=$T/bundle
+	make_bundle "$B" sleep 1000
+}
+
+# start ID [OPTION...] - the container of that bundle, detached; the options are those before "run"
+start()
+{
+	pod oci "${@:2}" run --detach --bundle "$B" "$1" </dev/null >"$T/$1.out" 2>&1 || {
+		cat "$T/$1.out"
+		return 1
+	}
+}
+
+# group ID - the directory of its control group
+group()
+{
+	echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(oci_pid "$1")/cgroup")"
+}

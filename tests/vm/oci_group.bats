@@ -6,10 +6,7 @@ load ../lib/oci
 
 setup()
 {
-	vm_setup
-	B=$BATS_TEST_TMPDIR/bundle
-	T=$BATS_TEST_TMPDIR
-	make_bundle "$B" sleep 1000
+	oci_vm_setup
 }
 
 teardown()
@@ -20,19 +17,6 @@ teardown()
 	[ -z "$(systemctl --user list-units --all --plain --no-legend 'pod-*.scope')" ] || status=1
 	vm_teardown || status=1
 	return "$status"
-}
-
-start()
-{
-	pod oci "${@:2}" run --detach --bundle "$B" "$1" </dev/null >"$T/$1.out" 2>&1 || {
-		cat "$T/$1.out"
-		return 1
-	}
-}
-
-group()
-{
-	echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(oci_pid "$1")/cgroup")"
 }
 
 has_line()

@@ -7,10 +7,7 @@ load ../lib/oci
 
 setup()
 {
-	vm_setup
-	B=$BATS_TEST_TMPDIR/bundle
-	T=$BATS_TEST_TMPDIR
-	make_bundle "$B" sleep 1000
+	oci_vm_setup
 }
 
 teardown()
@@ -23,20 +20,6 @@ teardown()
 	[ -z "$(systemctl list-units --all --plain --no-legend 'pod-*.scope')" ] || status=1
 	vm_teardown || status=1
 	return "$status"
-}
-
-start()
-{
-	pod oci "${@:2}" run --detach --bundle "$B" "$1" </dev/null >"$T/$1.out" 2>&1 || {
-		cat "$T/$1.out"
-		return 1
-	}
-}
-
-# group ID - the directory of its control group
-group()
-{
-	echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(oci_pid "$1")/cgroup")"
 }
 
 # refused WORD... - the bundle does not start, and says so

@@ -7,10 +7,7 @@ load ../lib/oci
 
 setup()
 {
-	vm_setup
-	B=$BATS_TEST_TMPDIR/bundle
-	T=$BATS_TEST_TMPDIR
-	make_bundle "$B" sleep 1000
+	oci_vm_setup
 	config "$B" 'c["ociVersion"] = "1.0.2"; c["annotations"] = {"org.example.a": "b"}; c["process"]["terminal"] = False
 c["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}, "devices": c["linux"]["resources"]["devices"]}'
 	for runtime in pod-oci runc crun; do
